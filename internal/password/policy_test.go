@@ -6,6 +6,8 @@ import (
 	"strings"
 	"testing"
 	"unicode/utf8"
+
+	"golang.org/x/text/unicode/norm"
 )
 
 func codeOf(t *testing.T, pw string) string {
@@ -99,8 +101,10 @@ func TestRefusalsDoNotRepeatThePassword(t *testing.T) {
 func FuzzCheckCountsCharacters(f *testing.F) {
 	f.Add("password")
 	f.Add("e\u0301\xff")
+	f.Add("00000\u03440") // NFC makes two characters of U+0344
 	f.Fuzz(func(t *testing.T, pw string) {
-		if Check(pw) == nil && (len(pw) < MinLength || utf8.RuneCountInString(pw) < MinLength) {
+		n := utf8.RuneCountInString(norm.NFC.String(pw))
+		if err := Check(pw); err == nil && (n < MinLength || n > MaxLength) {
 			t.Fatalf("%q was accepted", pw)
 		}
 	})
