@@ -2,8 +2,7 @@
  * Messages are TypeScript modules, one per area: strings, or functions of typed arguments. English is compiled in with
  * the screen that uses it; another language loads its modules when it is chosen, and must have the same type.
  */
-type Message = string | ((...args: never[]) => string);
-export type Catalogue = Record<string, Message>;
+export type Catalogue = Record<string, unknown>;
 
 export type Locale = 'en' | 'zh-Hant' | 'es' | 'ar';
 
@@ -49,7 +48,7 @@ export async function restoreLocale(): Promise<void> {
 /** The area's messages in the current language; a message that a translation lacks is shown in English. */
 export function catalogue<T extends Catalogue>(area: string, english: T): T {
   return new Proxy(english, {
-    get: (_, key: string) => loaded[`${current}/${area}`]?.[key] ?? english[key],
+    get: (_, key: string): unknown => loaded[`${current}/${area}`]?.[key] ?? english[key],
   });
 }
 

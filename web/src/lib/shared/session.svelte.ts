@@ -1,0 +1,61 @@
+import { api, isApiError, onSessionEnded } from '$lib/api/client';
+import type { Account } from '$lib/api/types';
+
+/** undefined: not asked yet; null: nobody is signed in. */
+let current = $state<Account | null | undefined>();
+let failure = $state<unknown>();
+let ended = $state(false);
+
+export const session = {
+  get account() {
+    return current;
+  },
+  /** Why the account could not be asked for, when it was not a refusal. */
+  get failure() {
+    return failure;
+  },
+  /** The session ended while a page was open; the page stays, with what was typed. */
+  get ended() {
+    return ended;
+  },
+};
+
+/** The signed-in account. For screens behind a session, where there always is one. */
+export function account(): Account {
+  if (!current) throw new Error('no account: this screen is not behind a session');
+  return current;
+}
+
+/** Asks again who is signed in and how things stand; call after anything that changes the account. */
+export async function refreshAccount(): Promise<void> {
+  try {
+    current = await api.get<Account>('/v1/account', { anonymous: current === undefined });
+    failure = undefined;
+    ended = false;
+  } catch (error) {
+    if (isApiError(error, 'unauthenticated')) {
+      // A page that is open keeps its account, and what was typed, under the sheet that asks to sign in again.
+      if (!current) current = null;
+    } else if (!current) failure = error;
+  }
+}
+
+/** Forgets the account at once: after signing out, and after freezing. */
+export function forgetAccount(): void {
+  current = null;
+  ended = false;
+}
+
+/** Ends this session on the server, then here. */
+export async function signOut(): Promise<void> {
+  try {
+    await api.delete('/v1/sessions/current', { anonymous: true });
+  } catch (error) {
+    if (!isApiError(error, 'unauthenticated')) throw error;
+  }
+  forgetAccount();
+}
+
+onSessionEnded(() => {
+  if (current) ended = true;
+});

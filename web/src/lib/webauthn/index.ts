@@ -1,0 +1,229 @@
+import { api } from '$lib/api/client';
+import type { Session, Verification, VerificationResult } from '$lib/api/types';
+import { classify, isInAppBrowser, type Operation, type PasskeyErrorCode } from './classify';
+import { creationOptions, credentialJSON, requestOptions } from './json';
+
+export type { PasskeyErrorCode } from './classify';
+
+/** The authenticator gave nothing. `silent`: show nothing either. */
+export class PasskeyError extends Error {
+  readonly code: PasskeyErrorCode;
+  readonly silent: boolean;
+  readonly elapsedMs: number;
+
+  constructor(code: PasskeyErrorCode, silent: boolean, elapsedMs: number, cause: unknown) {
+    super(code, { cause });
+    this.name = 'PasskeyError';
+    this.code = code;
+    this.silent = silent;
+    this.elapsedMs = elapsedMs;
+  }
+}
+
+/** Whether this browser has the API at all. Asks nothing and prompts nothing. */
+export function supported(): boolean {
+  return typeof PublicKeyCredential === 'function' && typeof navigator.credentials?.get === 'function';
+}
+
+// One ceremony at a time: browsers refuse a second, and which one answered would be unclear.
+let running: AbortController | undefined;
+
+async function ceremony<T>(
+  operation: Operation,
+  timeoutMs: number,
+  ask: (signal: AbortSignal) => Promise<T | null>,
+): Promise<T> {
+  running?.abort();
+  const controller = new AbortController();
+  running = controller;
+  const started = performance.now();
+  const visible = document.visibilityState === 'visible';
+  try {
+    const answer = await ask(controller.signal);
+    if (answer === null) throw new DOMException('no credential', 'NotAllowedError');
+    return answer;
+  } catch (error) {
+    const elapsedMs = performance.now() - started;
+    const { code, silent } = classify(operation, error, {
+      secure: window.isSecureContext,
+      hasApi: supported(),
+      framed: window.top !== window.self,
+      inApp: isInAppBrowser(navigator.userAgent),
+      uvpaa: await platformAuthenticator(),
+      elapsedMs,
+      timeoutMs,
+      visible,
+    });
+    throw new PasskeyError(code, silent, elapsedMs, error);
+  } finally {
+    if (running === controller) running = undefined;
+  }
+}
+
+async function platformAuthenticator(): Promise<boolean | undefined> {
+  try {
+    return await PublicKeyCredential.isUserVerifyingPlatformAuthenticatorAvailable();
+  } catch {
+    return undefined;
+  }
+}
+
+/** Stops the ceremony that is waiting, if any; it ends as a silent error. */
+export function abortCeremony(): void {
+  running?.abort();
+}
+
+interface LoginOptions {
+  public_key: PublicKeyCredentialRequestOptionsJSON;
+}
+
+/** Signs in with a passkey, without a user name. Call from a tap: it opens the system's sheet. */
+export async function signInWithPasskey(): Promise<Session> {
+  const { public_key } = await api.post<LoginOptions>('/v1/login/passkey/options', {}, { anonymous: true });
+  const credential = await ceremony('get', public_key.timeout ?? 300_000, (signal) =>
+    navigator.credentials.get({ publicKey: requestOptions(public_key), signal }),
+  );
+  return finishLogin(credential);
+}
+
+function finishLogin(credential: Credential): Promise<Session> {
+  return api.post<Session>(
+    '/v1/login/passkey',
+    { credential: credentialJSON(credential as PublicKeyCredential) },
+    { anonymous: true },
+  );
+}
+
+const rearmAfterMs = 4 * 60_000; // login challenges live five
+
+/**
+ * Offers passkeys in the user-name field's autofill list: at most one request is pending, it opens no window by itself,
+ * and it is made anew before its challenge expires and when the page comes back to view. Returns the way to stop it.
+ */
+export function armAutofill(onSession: (session: Session) => void, onError: (error: unknown) => void): () => void {
+  let stopped = false;
+  let controller: AbortController | undefined;
+  let armedAt = 0;
+  let timer: ReturnType<typeof setTimeout> | undefined;
+
+  async function arm() {
+    if (stopped || document.visibilityState !== 'visible' || running) return;
+    controller?.abort();
+    const mine = new AbortController();
+    controller = mine;
+    clearTimeout(timer);
+    timer = setTimeout(() => void arm(), rearmAfterMs);
+    armedAt = Date.now();
+    let credential: Credential | null;
+    try {
+      const { public_key } = await api.post<LoginOptions>('/v1/login/passkey/options', {}, { anonymous: true });
+      if (mine.signal.aborted || running) return;
+      credential = await navigator.credentials.get({
+        publicKey: requestOptions(public_key),
+        mediation: 'conditional',
+        signal: mine.signal,
+      });
+    } catch {
+      return; // dismissed, aborted or not to be had: the page's other ways are all still there
+    }
+    if (!credential || stopped) return;
+    try {
+      onSession(await finishLogin(credential));
+    } catch (error) {
+      onError(error);
+      void arm();
+    }
+  }
+
+  function onVisible() {
+    if (document.visibilityState === 'visible' && Date.now() - armedAt > rearmAfterMs) void arm();
+  }
+
+  async function start() {
+    if (!supported()) return;
+    const available = await PublicKeyCredential.isConditionalMediationAvailable?.().catch(() => false);
+    if (!available || stopped) return;
+    document.addEventListener('visibilitychange', onVisible);
+    void arm();
+  }
+  void start();
+
+  return () => {
+    stopped = true;
+    clearTimeout(timer);
+    controller?.abort();
+    document.removeEventListener('visibilitychange', onVisible);
+  };
+}
+
+export interface Challenge {
+  kind: 'create' | 'get';
+  public_key: PublicKeyCredentialCreationOptionsJSON | PublicKeyCredentialRequestOptionsJSON;
+  expires_at: string;
+}
+
+/** Fetches a verification's challenge. Do it before the tap where one can: some browsers lose the tap over a fetch. */
+export function fetchChallenge(verificationId: string): Promise<Challenge> {
+  return api.post<Challenge>(`/v1/verifications/${verificationId}/challenge`);
+}
+
+/** Proves the verification with a passkey the account has. Call from a tap. */
+export async function proveWithPasskey(verificationId: string, prepared?: Challenge): Promise<Verification> {
+  const challenge = fresh(prepared) ?? (await fetchChallenge(verificationId));
+  const options = challenge.public_key as PublicKeyCredentialRequestOptionsJSON;
+  const credential = await ceremony('confirm', options.timeout ?? 180_000, (signal) =>
+    navigator.credentials.get({ publicKey: requestOptions(options), signal }),
+  );
+  return sendCredential(verificationId, credential);
+}
+
+/** Creates the verification's passkey. Call from a tap. */
+export async function createPasskey(verificationId: string, prepared?: Challenge, name?: string): Promise<Verification> {
+  const challenge = fresh(prepared) ?? (await fetchChallenge(verificationId));
+  const options = challenge.public_key as PublicKeyCredentialCreationOptionsJSON;
+  const credential = await ceremony('create', options.timeout ?? 300_000, (signal) =>
+    navigator.credentials.create({ publicKey: creationOptions(options), signal }),
+  );
+  try {
+    return await sendCredential(verificationId, credential, name);
+  } catch (error) {
+    // The manager has saved what the server refused; without this it would offer a passkey that opens nothing.
+    const rpId = options.rp.id ?? location.hostname;
+    await signal('signalUnknownCredential', { rpId, credentialId: credential.id });
+    throw error;
+  }
+}
+
+function fresh(challenge: Challenge | undefined): Challenge | undefined {
+  return challenge && Date.parse(challenge.expires_at) - Date.now() > 10_000 ? challenge : undefined;
+}
+
+async function sendCredential(verificationId: string, credential: Credential, name?: string): Promise<Verification> {
+  const verification = await api.post<Verification>(`/v1/verifications/${verificationId}/passkey`, {
+    credential: credentialJSON(credential as PublicKeyCredential),
+    name,
+  });
+  await signalAccepted(verification.result);
+  return verification;
+}
+
+/** Tells the password manager which passkeys are left. Only the server knows that its list is complete. */
+export async function signalAccepted(result: VerificationResult | null): Promise<void> {
+  const accepted = result?.accepted_credentials;
+  if (!accepted) return;
+  await signal('signalAllAcceptedCredentials', {
+    rpId: accepted.rp_id,
+    userId: accepted.user_id,
+    allAcceptedCredentialIds: accepted.credential_ids,
+  });
+}
+
+type Signals = Record<string, ((options: Record<string, unknown>) => Promise<void>) | undefined>;
+
+async function signal(method: string, options: Record<string, unknown>): Promise<void> {
+  try {
+    await (PublicKeyCredential as unknown as Signals)[method]?.(options);
+  } catch {
+    // Hints only: a manager that does not listen costs a stale entry in its list, nothing more.
+  }
+}
