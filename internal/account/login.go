@@ -1,0 +1,248 @@
+package account
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"strings"
+	"time"
+
+	"countersign/internal/contact"
+	"countersign/internal/passkey"
+	"countersign/internal/policy"
+	"countersign/internal/refusal"
+	"countersign/internal/secret"
+	"countersign/internal/store"
+	"countersign/internal/verification"
+)
+
+// SignedIn is a new session, with its token: the one time that the token is known.
+type SignedIn struct {
+	ID        string    `json:"id"`
+	AccountID string    `json:"account_id"`
+	Method    string    `json:"method"`
+	CreatedAt time.Time `json:"created_at"`
+	ExpiresAt time.Time `json:"expires_at"`
+	Token     string    `json:"token,omitempty"`
+}
+
+// signIn makes a session with a fresh token, and tells the customer about a browser that was not seen before.
+func (s *Service) signIn(tx *store.Tx, a *store.Account, c verification.Caller, method, passkeyID string) (*SignedIn, error) {
+	token, hash := secret.NewToken()
+	session := &store.Session{ID: secret.NewID("ses", tx.Now), AccountID: a.ID, Method: method, PasskeyID: passkeyID, Epoch: tx.Epoch(), Browser: c.Browser, Address: c.Address,
+		CreatedAt: tx.Now, LastSeenAt: tx.Now, ExpiresAt: tx.Now.Add(SessionAbsolute)}
+	if err := tx.AddSession(session, hash); err != nil {
+		return nil, err
+	}
+	if c.Session != nil && c.Session.AccountID == a.ID {
+		// The browser's former session is replaced, not left behind.
+		if _, err := tx.EndSession(a.ID, c.Session.ID); err != nil {
+			return nil, err
+		}
+	}
+	c.Session = session
+	if err := s.meetDevice(tx, a, c); err != nil {
+		return nil, err
+	}
+	if err := tx.Record(c.Event(a.ID, "login", true, map[string]string{"method": method, "passkey": passkeyID})); err != nil {
+		return nil, err
+	}
+	return &SignedIn{ID: session.ID, AccountID: a.ID, Method: method, CreatedAt: session.CreatedAt, ExpiresAt: session.ExpiresAt, Token: token}, nil
+}
+
+// meetDevice remembers the browser; a new one is told to the customer, unless it is the account's first.
+func (s *Service) meetDevice(tx *store.Tx, a *store.Account, c verification.Caller) error {
+	if len(c.DeviceHash) == 0 {
+		return nil
+	}
+	known, err := tx.KnowsDevice(a.ID, c.DeviceHash)
+	if err != nil || known {
+		return err
+	}
+	first, err := tx.HasDevices(a.ID)
+	if err != nil {
+		return err
+	}
+	if _, err := tx.AddDevice(a.ID, c.DeviceHash); err != nil {
+		return err
+	}
+	if !first {
+		return nil
+	}
+	return s.Engine.Notifier.Alert(tx, a, "login.new_device", c.From())
+}
+
+// Login begins signing in with a password and a code. Identifier is an e-mail address or a phone number.
+// The answer is the same neutral step whoever asks, with the same writes, after the same work.
+func (s *Service) Login(ctx context.Context, c verification.Caller, identifier, pw string) (*verification.View, error) {
+	var found *store.Account
+	subject := strings.ToLower(strings.TrimSpace(identifier))
+	err := s.Engine.DB.View(ctx, func(tx *store.Tx) error {
+		var err error
+		found, subject, err = lookUp(tx, subject)
+		return err
+	})
+	if err != nil {
+		return nil, err
+	}
+	hash := s.Engine.Hasher.Dummy()
+	if found != nil {
+		hash = found.PasswordHash
+	}
+	matched, err := s.Engine.Hasher.Verify(ctx, hash, pw)
+	if err != nil {
+		return nil, err
+	}
+	var view *verification.View
+	err = s.Engine.DB.Update(ctx, func(tx *store.Tx) error {
+		o := verification.Opening{Purpose: policy.Login, Kinds: []policy.Kind{policy.Email}, Subject: subject, Password: true, Decoy: true}
+		if found != nil {
+			now, err := tx.Account(found.ID)
+			if err != nil {
+				return err
+			}
+			// A password that changed while the hash ran is judged as it was: the security version voids what follows.
+			o.Account, o.Decoy = now, !matched || now.PasswordHash != hash
+			factors, err := tx.Factors(now.ID)
+			if err != nil {
+				return err
+			}
+			if err := s.route(tx, &o, factors); err != nil {
+				return err
+			}
+		}
+		view, err = s.Engine.Open(tx, c, o)
+		return err
+	})
+	return view, err
+}
+
+// route picks the factor whose code is asked, and where that code goes.
+func (s *Service) route(tx *store.Tx, o *verification.Opening, factors []store.Factor) error {
+	bound := make([]policy.Kind, len(factors))
+	for i, f := range factors {
+		bound[i] = f.Kind
+	}
+	o.Kinds = s.Engine.Policy.Require(policy.Login, policy.State{Bound: bound}).Codes
+	for i := range factors {
+		if factors[i].Kind == o.Kinds[0] && factors[i].Kind != policy.Authenticator {
+			to, err := tx.FactorValue(&factors[i])
+			if err != nil {
+				return err
+			}
+			o.To = to
+		}
+	}
+	return nil
+}
+
+// lookUp finds the account of an identifier; nil if there is none. subject is the identifier in its one form.
+func lookUp(tx *store.Tx, identifier string) (*store.Account, string, error) {
+	kind, value := policy.Email, identifier
+	if address, err := contact.NormalizeEmail(identifier); err == nil {
+		value = address
+	} else if number, err := contact.NormalizePhone(identifier, ""); err == nil {
+		kind, value = policy.Phone, number
+	}
+	id, err := tx.FactorOwner(kind, value)
+	if errors.Is(err, store.ErrNotFound) {
+		return nil, value, nil
+	}
+	if err != nil {
+		return nil, value, err
+	}
+	a, err := tx.Account(id)
+	return a, value, err
+}
+
+func (s *Service) finishLogin(tx *store.Tx, c *verification.Completed) (*verification.Result, error) {
+	signedIn, err := s.signIn(tx, c.Account, c.Caller, "codes", "")
+	return &verification.Result{Session: signedIn}, err
+}
+
+// LoginOptions makes the options for signing in with a discoverable passkey. It stores nothing.
+func (s *Service) LoginOptions(c verification.Caller, now time.Time) (json.RawMessage, error) {
+	e := s.Engine
+	challenge := verification.SealLoginChallenge(e.Keys, e.DB.Epoch(), now, c.Origin, e.RP.ID)
+	return passkey.Assertion{RP: e.RP, Origin: c.Origin, Challenge: challenge}.Options(nil)
+}
+
+// LoginWithPasskey takes the browser's answer. In one transaction it spends the challenge, verifies, decides and records.
+func (s *Service) LoginWithPasskey(ctx context.Context, c verification.Caller, credential json.RawMessage) (*SignedIn, error) {
+	e := s.Engine
+	resp, err := passkey.ParseResponse(credential)
+	if err != nil {
+		return nil, loginRefused(err)
+	}
+	var signedIn *SignedIn
+	err = e.DB.Update(ctx, func(tx *store.Tx) error {
+		nonce, expires, genuine, expired := verification.OpenLoginChallenge(e.Keys, tx.Epoch(), tx.Now, c.Origin, e.RP.ID, resp.Challenge)
+		if !genuine {
+			return loginRefused(&passkey.Refusal{Reason: "challenge is not ours for this origin"})
+		}
+		if expired {
+			return refusal.New("challenge_expired", "The request expired. Nothing was changed. Try again.")
+		}
+		if err := tx.SpendLoginChallenge(nonce, expires); err == store.ErrExists {
+			return refusal.New("challenge_used", "This answer was given before. Try again.")
+		} else if err != nil {
+			return err
+		}
+		a, err := tx.AccountByHandle(resp.UserHandle)
+		if errors.Is(err, store.ErrNotFound) || len(resp.UserHandle) == 0 {
+			return s.refuseLogin(tx, c, nil, &passkey.Refusal{Reason: "user handle is not known", Step: "WebAuthn L3 §7.2 step 6"})
+		}
+		if err != nil {
+			return err
+		}
+		var used *store.Passkey
+		err = tx.Nested(func() error {
+			used, err = e.UsePasskey(tx, a, resp, passkey.Assertion{RP: e.RP, Origin: c.Origin, Challenge: resp.Challenge}, c)
+			if err == nil && !e.Policy.ServesPasskey(policy.Login, used.WithdrawalPower, !used.SuspendedAt.IsZero()) {
+				err = verification.Blocked(&policy.Block{Code: policy.WayNotAllowed})
+			}
+			return err
+		})
+		if err != nil {
+			return s.refuseLogin(tx, c, a, err)
+		}
+		signedIn, err = s.signIn(tx, a, c, "passkey", used.ID)
+		return err
+	})
+	return signedIn, err
+}
+
+// refuseLogin commits the spent challenge, what a regressed counter brings about, and the audit event.
+func (s *Service) refuseLogin(tx *store.Tx, c verification.Caller, a *store.Account, cause error) error {
+	id := ""
+	if a != nil {
+		id = a.ID
+		r, err := s.Engine.Suspend(tx, c, a, cause)
+		if err != nil {
+			return err
+		}
+		if r != nil {
+			return store.Keep(r)
+		}
+	}
+	r, reason := verification.Refused(cause)
+	if r == nil {
+		return cause
+	}
+	if err := tx.Record(c.Event(id, "login.refused", false, map[string]string{"method": "passkey", "code": r.Code, "reason": reason})); err != nil {
+		return err
+	}
+	return store.Keep(loginRefused(cause))
+}
+
+// loginRefused answers a stranger with one code for whatever does not fit; only what a genuine signature has shown is told apart.
+func loginRefused(cause error) error {
+	r, _ := verification.Refused(cause)
+	if r == nil {
+		return cause
+	}
+	if r.Code == "passkey_refused" {
+		return refusal.New("passkey_refused", "This passkey was not accepted. Try again, or sign in with a code.")
+	}
+	return r
+}

@@ -1,0 +1,239 @@
+package account
+
+import (
+	"context"
+	"crypto/sha256"
+	"encoding/base64"
+	"encoding/hex"
+	"strings"
+	"time"
+
+	"countersign/internal/passkey"
+	"countersign/internal/policy"
+	"countersign/internal/refusal"
+	"countersign/internal/secret"
+	"countersign/internal/store"
+	"countersign/internal/verification"
+)
+
+// maxSignalled bounds the complete list of credentials that goes to a password manager.
+const maxSignalled = 1000
+
+// PasskeyView is a passkey as its owner sees it.
+type PasskeyView struct {
+	ID              string     `json:"id"`
+	Name            string     `json:"name"`
+	Provider        string     `json:"provider"`
+	Device          string     `json:"device"`
+	Synced          bool       `json:"synced"`
+	BackupEligible  bool       `json:"backup_eligible"`
+	WithdrawalPower bool       `json:"withdrawal_power"`
+	Suspended       bool       `json:"suspended"`
+	CreatedAt       time.Time  `json:"created_at"`
+	CreatedOn       string     `json:"created_on"`
+	LastUsedAt      *time.Time `json:"last_used_at"`
+	LastUsedFrom    string     `json:"last_used_from"`
+	Current         bool       `json:"current"`
+	Seal            string     `json:"seal"`
+}
+
+func viewPasskey(p *store.Passkey, c verification.Caller) PasskeyView {
+	var aaguid [16]byte
+	copy(aaguid[:], p.AAGUID)
+	sum := sha256.Sum256(p.PublicKey)
+	v := PasskeyView{ID: p.ID, Name: p.Name, Provider: passkey.ProviderName(aaguid), Device: passkey.DeviceKind(p.Transports, aaguid, p.BackupEligible), Synced: p.BackupState,
+		BackupEligible: p.BackupEligible, WithdrawalPower: p.WithdrawalPower, Suspended: !p.SuspendedAt.IsZero(), CreatedAt: p.CreatedAt, CreatedOn: p.CreatedOn,
+		LastUsedFrom: p.LastUsedFrom, Current: c.Session != nil && c.Session.PasskeyID == p.ID, Seal: hex.EncodeToString(sum[:])}
+	if !p.LastUsedAt.IsZero() {
+		v.LastUsedAt = &p.LastUsedAt
+	}
+	return v
+}
+
+// Page is one page of a list; Next is the cursor of the one after it.
+type Page[T any] struct {
+	Items []T     `json:"items"`
+	Next  *string `json:"next"`
+	Total *int    `json:"total,omitempty"`
+}
+
+// Passkeys lists the account's passkeys, the newest first. limit is 1 to 100.
+func (s *Service) Passkeys(ctx context.Context, c verification.Caller, cursor string, limit int) (*Page[PasskeyView], error) {
+	page := &Page[PasskeyView]{Items: []PasskeyView{}}
+	err := s.Engine.DB.View(ctx, func(tx *store.Tx) error {
+		a, err := tx.Account(c.AccountID())
+		if err != nil {
+			return err
+		}
+		list, err := tx.PasskeysPage(a.ID, cursor, limit+1)
+		if err != nil {
+			return err
+		}
+		if len(list) > limit {
+			list = list[:limit]
+			page.Next = &list[limit-1].ID
+		}
+		for i := range list {
+			page.Items = append(page.Items, viewPasskey(&list[i], c))
+		}
+		page.Total = &a.Passkeys
+		return nil
+	})
+	return page, err
+}
+
+// ListForChoice is the list that a last choice is made from: the newest, and how many there are.
+func ListForChoice(tx *store.Tx, accountID string, c verification.Caller) (any, error) {
+	a, err := tx.Account(accountID)
+	if err != nil {
+		return nil, err
+	}
+	list, err := tx.PasskeysPage(accountID, "", 100)
+	if err != nil {
+		return nil, err
+	}
+	page := Page[PasskeyView]{Items: []PasskeyView{}, Total: &a.Passkeys}
+	for i := range list {
+		page.Items = append(page.Items, viewPasskey(&list[i], c))
+	}
+	return page, nil
+}
+
+// Passkey reads one passkey.
+func (s *Service) Passkey(ctx context.Context, c verification.Caller, id string) (*PasskeyView, error) {
+	var v PasskeyView
+	err := s.Engine.DB.View(ctx, func(tx *store.Tx) error {
+		p, err := tx.Passkey(c.AccountID(), id)
+		if err == nil {
+			v = viewPasskey(p, c)
+		}
+		return notFound(err, "passkey")
+	})
+	return &v, err
+}
+
+// RenamePasskey sets a passkey's name: 1 to 64 bytes after trimming. The session suffices.
+func (s *Service) RenamePasskey(ctx context.Context, c verification.Caller, id, name string) (*PasskeyView, error) {
+	name, err := tidyName(name)
+	if err != nil {
+		return nil, err
+	}
+	var v PasskeyView
+	err = s.Engine.DB.Update(ctx, func(tx *store.Tx) error {
+		if err := thawed(tx, c); err != nil {
+			return err
+		}
+		ok, err := tx.RenamePasskey(c.AccountID(), id, name)
+		if err != nil {
+			return err
+		}
+		if !ok {
+			return refusal.NotFound("passkey")
+		}
+		p, err := tx.Passkey(c.AccountID(), id)
+		if err != nil {
+			return err
+		}
+		v = viewPasskey(p, c)
+		return tx.Record(c.Event(c.AccountID(), "passkey.renamed", true, map[string]string{"passkey": id}))
+	})
+	return &v, err
+}
+
+func tidyName(name string) (string, error) {
+	name = strings.TrimSpace(name)
+	if name == "" || len(name) > maxName || strings.ContainsFunc(name, func(r rune) bool { return r < ' ' || r == 0x7f }) {
+		return "", refusal.Field("invalid_request", "name", "A name has 1 to 64 bytes and no control characters.")
+	}
+	return name, nil
+}
+
+func (s *Service) beginCreatePasskey(*store.Tx, *store.Account, verification.Caller, *verification.Request) (verification.Payload, *verification.NewFactor, error) {
+	return verification.Payload{}, nil, nil
+}
+
+// finishCreatePasskey keeps the new key, in the transaction that consumes the challenge and the codes.
+func (s *Service) finishCreatePasskey(tx *store.Tx, c *verification.Completed) (*verification.Result, error) {
+	a, key := c.Account, c.Credential
+	name := c.Name
+	if name == "" {
+		name = defaultName(key, c.Caller.Browser)
+	}
+	name, err := tidyName(name)
+	if err != nil {
+		return nil, err
+	}
+	p := &store.Passkey{ID: secret.NewID("pk", tx.Now), AccountID: a.ID, CredentialID: key.ID, PublicKey: key.PublicKey, Algorithm: key.Algorithm, AAGUID: key.AAGUID[:],
+		Transports: key.Transports, SignCount: key.SignCount, BackupEligible: key.BackupEligible, BackupState: key.BackupState, Format: key.Format, RPID: c.Ceremony.RPID,
+		AttestationObject: key.AttestationObject, ClientDataJSON: key.ClientDataJSON, Name: name, CreatedAt: tx.Now, CreatedSession: c.V.SessionID, CreatedOn: c.Caller.Browser,
+		// Power to withdraw comes of all three factors having proven themselves here.
+		WithdrawalPower: len(c.Bound) == len(policy.Kinds) && len(c.Kinds) == len(policy.Kinds)}
+	if err := tx.AddPasskey(p); err == store.ErrExists {
+		return nil, refusal.New("passkey_exists", "This passkey is registered already. Nothing was changed.")
+	} else if err != nil {
+		return nil, err
+	}
+	if err := changed(tx, c, "passkey.created", map[string]string{"passkey": p.ID, "format": p.Format}); err != nil {
+		return nil, err
+	}
+	v := viewPasskey(p, c.Caller)
+	return &verification.Result{Passkey: v}, s.Engine.Notifier.Alert(tx, a, "passkey.created", c.Caller.From(), [2]string{"Passkey", name})
+}
+
+// defaultName is what a list shows until the owner gives a name.
+func defaultName(key *passkey.Credential, browser string) string {
+	if name := passkey.ProviderName(key.AAGUID); name != "" {
+		return name
+	}
+	if _, device, ok := strings.Cut(browser, " on "); ok {
+		return device
+	}
+	return "Passkey"
+}
+
+func (s *Service) beginDeletePasskey(tx *store.Tx, a *store.Account, _ verification.Caller, r *verification.Request) (verification.Payload, *verification.NewFactor, error) {
+	_, err := tx.Passkey(a.ID, r.Object)
+	return verification.Payload{}, nil, notFound(err, "passkey")
+}
+
+func (s *Service) finishDeletePasskey(tx *store.Tx, c *verification.Completed) (*verification.Result, error) {
+	a := c.Account
+	p, err := tx.Passkey(a.ID, c.V.Object)
+	if err != nil {
+		return nil, notFound(err, "passkey")
+	}
+	if ok, err := tx.DeletePasskey(a.ID, p.ID); err != nil || !ok {
+		return nil, notFound(err, "passkey")
+	}
+	if err := s.endOthers(tx, c); err != nil {
+		return nil, err
+	}
+	if err := changed(tx, c, "passkey.deleted", map[string]string{"passkey": p.ID}); err != nil {
+		return nil, err
+	}
+	ids, err := tx.CredentialIDs(a.ID, maxSignalled)
+	if err != nil {
+		return nil, err
+	}
+	result := &verification.Result{}
+	if ids != nil || a.Passkeys == 1 {
+		result.Accepted = accepted(p.RPID, a.Handle, ids)
+	}
+	return result, s.Engine.Notifier.Alert(tx, a, "passkey.deleted", c.Caller.From(), [2]string{"Passkey", p.Name})
+}
+
+// Accepted is the complete list of an account's credentials, for a password manager to drop the others.
+type Accepted struct {
+	RPID          string   `json:"rp_id"`
+	UserID        string   `json:"user_id"`
+	CredentialIDs []string `json:"credential_ids"`
+}
+
+func accepted(rpID string, handle []byte, ids [][]byte) *Accepted {
+	b64 := base64.RawURLEncoding
+	out := &Accepted{RPID: rpID, UserID: b64.EncodeToString(handle), CredentialIDs: []string{}}
+	for _, id := range ids {
+		out.CredentialIDs = append(out.CredentialIDs, b64.EncodeToString(id))
+	}
+	return out
+}

@@ -1,0 +1,143 @@
+package httpapi
+
+import (
+	"encoding/hex"
+	"net"
+	"net/http"
+	"net/netip"
+	"slices"
+	"strings"
+	"time"
+
+	"countersign/internal/account"
+	"countersign/internal/refusal"
+	"countersign/internal/secret"
+	"countersign/internal/store"
+	"countersign/internal/verification"
+
+	"github.com/mileusna/useragent"
+)
+
+// request is what the adapter knows of one request; its one log line is made from it.
+type request struct {
+	http   *http.Request
+	id     string
+	caller verification.Caller
+	device string // the browser's secret, to be set as a cookie where it is new
+	code   string // of the problem answered
+	cause  error  // of an internal error
+}
+
+func (rq *request) session() *store.Session { return rq.caller.Session }
+
+const deviceLife = 400 * 24 * time.Hour
+
+// cookieName: browsers hold __Host- cookies to https, to this host and to the whole of it. On http://localhost Safari
+// drops Secure cookies, so there the names are plain.
+func (s *Server) cookieName(name string) string {
+	if s.secure {
+		return "__Host-" + name
+	}
+	return name
+}
+
+func (s *Server) setCookie(w http.ResponseWriter, name, value string, life time.Duration) {
+	http.SetCookie(w, &http.Cookie{Name: s.cookieName(name), Value: value, Path: "/", MaxAge: int(life.Seconds()), Secure: s.secure, HttpOnly: true, SameSite: http.SameSiteLaxMode})
+}
+
+// read finds out who sends a request: the session, the browser's secret, its name, its address and its origin.
+func (s *Server) read(r *http.Request) (*request, error) {
+	rq := &request{http: r, id: hex.EncodeToString(secret.Random(8))}
+	rq.caller = verification.Caller{Browser: browserName(r.UserAgent()), Address: s.address(r), Origin: s.Config.Origins[0], Locale: r.Header.Get("Accept-Language")}
+	if origin := r.Header.Get("Origin"); origin != "" && r.Method != http.MethodGet && r.Method != http.MethodHead {
+		if !slices.Contains(s.Config.Origins, origin) {
+			return rq, refusal.New("cross_origin", "This origin is not one of the service's own.")
+		}
+		rq.caller.Origin = origin
+	}
+	if c, err := r.Cookie(s.cookieName("device")); err == nil && len(c.Value) == 43 {
+		rq.caller.DeviceHash = secret.HashToken(c.Value)
+	}
+	token, bearer := strings.CutPrefix(r.Header.Get("Authorization"), "Bearer ")
+	if !bearer {
+		token = ""
+		if c, err := r.Cookie(s.cookieName("session")); err == nil {
+			token = c.Value
+		}
+	}
+	session, err := s.Accounts.Authenticate(r.Context(), token)
+	rq.caller.Session = session
+	return rq, err
+}
+
+// ensureDevice gives a browser the secret that verifications without a session are bound to.
+func (rq *request) ensureDevice() {
+	if rq.caller.DeviceHash == nil {
+		rq.device, rq.caller.DeviceHash = secret.NewToken()
+	}
+}
+
+// deliver hands a new session's token over: as a cookie, or in the body to an app that asked for a bearer token.
+func (s *Server) deliver(w http.ResponseWriter, rq *request, in *account.SignedIn) {
+	if rq.http.Header.Get("X-Session-Transport") == "bearer" {
+		return
+	}
+	s.setCookie(w, "session", in.Token, account.SessionAbsolute)
+	in.Token = ""
+}
+
+// address is the client's, read from the right of X-Forwarded-For as far as the proxies are known.
+func (s *Server) address(r *http.Request) string {
+	host, _, err := net.SplitHostPort(r.RemoteAddr)
+	if err != nil {
+		host = r.RemoteAddr
+	}
+	hops := strings.Split(strings.Join(r.Header.Values("X-Forwarded-For"), ","), ",")
+	for i := len(hops) - 1; i >= 0 && s.trusted(host); i-- {
+		hop := strings.TrimSpace(hops[i])
+		if _, err := netip.ParseAddr(hop); err != nil {
+			break
+		}
+		host = hop
+	}
+	return host
+}
+
+func (s *Server) trusted(host string) bool {
+	addr, err := netip.ParseAddr(host)
+	return err == nil && slices.ContainsFunc(s.Config.TrustedProxies, func(p netip.Prefix) bool { return p.Contains(addr.Unmap()) })
+}
+
+// browserName is a browser as people know it: "Safari on iPhone".
+func browserName(userAgent string) string {
+	if len(userAgent) > 512 {
+		userAgent = userAgent[:512]
+	}
+	ua := useragent.Parse(userAgent)
+	name, system := printable(ua.Name), printable(ua.OS)
+	switch {
+	case strings.Contains(ua.Device, "iPhone"):
+		system = "iPhone"
+	case strings.Contains(ua.Device, "iPad"):
+		system = "iPad"
+	case system == "macOS":
+		system = "Mac"
+	}
+	switch {
+	case name == "" && system == "":
+		return "an unknown browser"
+	case system == "":
+		return name
+	}
+	return name + " on " + system
+}
+
+func printable(s string) string {
+	s = strings.Map(func(r rune) rune {
+		if r < ' ' || r > '~' {
+			return -1
+		}
+		return r
+	}, s)
+	return s[:min(len(s), 40)]
+}

@@ -1,0 +1,381 @@
+package httpapi
+
+import (
+	"context"
+	"encoding/json"
+	"net/http"
+	"strconv"
+
+	"countersign/internal/policy"
+	"countersign/internal/refusal"
+	"countersign/internal/verification"
+	"countersign/internal/withdrawal"
+)
+
+// Routes is every operation of the API.
+func (s *Server) Routes() []Route {
+	const get, post, patch, del = http.MethodGet, http.MethodPost, http.MethodPatch, http.MethodDelete
+	return []Route{
+		// Without a session.
+		{get, "/v1/config", Public, 0, plain(s.config)},
+		{post, "/v1/registrations", Browser, 201, take(s.register)},
+		{post, "/v1/login", Browser, 201, take(s.login)},
+		{post, "/v1/login/passkey/options", Browser, 0, take(s.loginOptions)},
+		{post, "/v1/login/passkey", Browser, 0, take(s.loginPasskey)},
+		{post, "/v1/password-resets", Browser, 201, take(s.resetPassword)},
+		{post, "/v1/not-me/lookup", Public, 0, take(s.notMe)},
+		{post, "/v1/not-me/freeze", Public, 0, take(s.notMeFreeze)},
+
+		// Verifications: by the session, or by the browser, that began them.
+		{post, "/v1/verifications", SignedIn, 201, take(s.begin)},
+		{get, "/v1/verifications/{id}", Public, 0, plain(s.verification)},
+		{del, "/v1/verifications/{id}", Public, 0, plain(s.abandon)},
+		{post, "/v1/verifications/{id}/send", Public, 0, take(s.send)},
+		{post, "/v1/verifications/{id}/codes", Public, 0, take(s.codes)},
+		{post, "/v1/verifications/{id}/challenge", SignedIn, 0, take(s.challenge)},
+		{post, "/v1/verifications/{id}/passkey", SignedIn, 0, take(s.passkeyAnswer)},
+		{post, "/v1/verifications/{id}/finish", Public, 0, take(s.finish)},
+
+		// The account.
+		{get, "/v1/account", SignedIn, 0, plain(s.overview)},
+		{patch, "/v1/account", SignedIn, 0, take(s.setProfile)},
+		{post, "/v1/account/freeze", SignedIn, 0, take(s.freeze)},
+		{get, "/v1/passkeys", SignedIn, 0, plain(s.passkeys)},
+		{get, "/v1/passkeys/{id}", SignedIn, 0, plain(s.passkey)},
+		{patch, "/v1/passkeys/{id}", SignedIn, 0, take(s.renamePasskey)},
+		{get, "/v1/sessions", SignedIn, 0, plain(s.sessions)},
+		{del, "/v1/sessions/current", SignedIn, 0, s.signOut},
+		{get, "/v1/activity", SignedIn, 0, plain(s.activity)},
+
+		// Money.
+		{get, "/v1/assets", SignedIn, 0, plain(s.assets)},
+		{get, "/v1/balances", SignedIn, 0, plain(s.balances)},
+		{get, "/v1/addresses", SignedIn, 0, plain(s.addresses)},
+		{post, "/v1/addresses/check", SignedIn, 0, take(s.checkAddress)},
+		{del, "/v1/addresses/{id}", SignedIn, 0, plain(s.deleteAddress)},
+		{post, "/v1/withdrawals", SignedIn, 201, take(s.withdraw)},
+		{get, "/v1/withdrawals", SignedIn, 0, plain(s.withdrawals)},
+		{get, "/v1/withdrawals/{id}", SignedIn, 0, plain(s.withdrawal)},
+		{post, "/v1/withdrawals/{id}/cancel", SignedIn, 0, take(s.cancelWithdrawal)},
+		{get, "/v1/withdrawals/{id}/approval", SignedIn, 0, plain(s.approval)},
+
+		// For machines.
+		{get, "/openapi.json", Public, 0, plain(s.openapi)},
+		{get, "/healthz", Public, 0, plain(s.healthy)},
+		{get, "/readyz", Public, 0, plain(s.ready)},
+		{get, "/.well-known/passkey-endpoints", Public, 0, plain(s.passkeyEndpoints)},
+		{get, "/.well-known/change-password", Public, http.StatusFound, s.changePassword},
+	}
+}
+
+type empty struct{}
+
+func (s *Server) config(context.Context, *request) (any, error) {
+	var fiat *string
+	if s.Config.Fiat != "" {
+		fiat = &s.Config.Fiat
+	}
+	return map[string]any{"name": s.Config.Name, "rp_id": s.Engine.RP.ID, "rp_name": s.Engine.RP.Name, "demo": s.Config.Demo, "build": s.Config.Build, "password_min": 8, "fiat": fiat}, nil
+}
+
+type registerInput struct {
+	Email    string `json:"email"`
+	Password string `json:"password"`
+	Locale   string `json:"locale"`
+}
+
+func (s *Server) register(ctx context.Context, rq *request, in registerInput) (any, error) {
+	if len(in.Locale) > 35 {
+		return nil, refusal.Field("invalid_request", "locale", `Give a language tag such as "en" or "zh-Hant" (BCP 47).`)
+	}
+	if in.Locale == "" {
+		in.Locale = "en"
+	}
+	return s.Accounts.Register(ctx, rq.caller, in.Email, in.Password, in.Locale)
+}
+
+type loginInput struct {
+	Identifier string `json:"identifier"`
+	Password   string `json:"password"`
+}
+
+func (s *Server) login(ctx context.Context, rq *request, in loginInput) (any, error) {
+	switch {
+	case in.Identifier == "" || len(in.Identifier) > 254:
+		return nil, refusal.Field("invalid_request", "identifier", "Enter your e-mail address or phone number.")
+	case in.Password == "" || len(in.Password) > 1024:
+		return nil, refusal.Field("invalid_request", "password", "Enter your password.")
+	}
+	return s.Accounts.Login(ctx, rq.caller, in.Identifier, in.Password)
+}
+
+func (s *Server) loginOptions(_ context.Context, rq *request, _ empty) (any, error) {
+	options, err := s.Accounts.LoginOptions(rq.caller, s.Clock())
+	return map[string]any{"public_key": options}, err
+}
+
+type credentialInput struct {
+	Credential json.RawMessage `json:"credential"`
+	Name       string          `json:"name"`
+}
+
+func (in credentialInput) check() error {
+	if len(in.Credential) == 0 || in.Credential[0] != '{' {
+		return refusal.Field("invalid_request", "credential", "Give the credential as the browser's toJSON makes it.")
+	}
+	return nil
+}
+
+func (s *Server) loginPasskey(ctx context.Context, rq *request, in struct {
+	Credential json.RawMessage `json:"credential"`
+}) (any, error) {
+	if err := (credentialInput{Credential: in.Credential}).check(); err != nil {
+		return nil, err
+	}
+	return s.Accounts.LoginWithPasskey(ctx, rq.caller, in.Credential)
+}
+
+func (s *Server) resetPassword(ctx context.Context, rq *request, in struct {
+	Email string `json:"email"`
+}) (any, error) {
+	return s.Accounts.ResetPassword(ctx, rq.caller, in.Email)
+}
+
+type tokenInput struct {
+	Token string `json:"token"`
+}
+
+func (s *Server) notMe(ctx context.Context, _ *request, in tokenInput) (any, error) {
+	return s.Accounts.LookUpNotMe(ctx, in.Token)
+}
+
+func (s *Server) notMeFreeze(ctx context.Context, rq *request, in tokenInput) (any, error) {
+	return map[string]bool{"frozen": true}, s.Accounts.FreezeByLink(ctx, rq.caller, in.Token)
+}
+
+type beginInput struct {
+	Purpose policy.Purpose `json:"purpose"`
+	Object  string         `json:"object"`
+	Value   string         `json:"value"`
+	Address *struct {
+		Label   string `json:"label"`
+		Network string `json:"network"`
+		Address string `json:"address"`
+		Memo    string `json:"memo"`
+	} `json:"address"`
+}
+
+func (s *Server) begin(ctx context.Context, rq *request, in beginInput) (any, error) {
+	if len(in.Object) > 64 {
+		return nil, refusal.Field("invalid_request", "object", "This is too long to name anything here.")
+	}
+	r := verification.Request{Purpose: in.Purpose, Object: in.Object, Value: in.Value}
+	if a := in.Address; a != nil {
+		r.Address = &verification.AddressInput{Label: a.Label, Network: a.Network, Address: a.Address, Memo: a.Memo}
+	}
+	if in.Purpose == policy.ChangePassword {
+		if err := s.Accounts.HashNewPassword(ctx, &r); err != nil {
+			return nil, err
+		}
+	}
+	return s.Engine.Begin(ctx, rq.caller, r)
+}
+
+func (s *Server) verification(ctx context.Context, rq *request) (any, error) {
+	return s.Engine.Show(ctx, rq.caller, rq.http.PathValue("id"))
+}
+
+func (s *Server) abandon(ctx context.Context, rq *request) (any, error) {
+	return nil, s.Engine.Abandon(ctx, rq.caller, rq.http.PathValue("id"))
+}
+
+func (s *Server) send(ctx context.Context, rq *request, in struct {
+	Factor string `json:"factor"`
+}) (any, error) {
+	return s.Engine.Send(ctx, rq.caller, rq.http.PathValue("id"), in.Factor)
+}
+
+func (s *Server) codes(ctx context.Context, rq *request, in struct {
+	Codes    map[string]string `json:"codes"`
+	Password string            `json:"password"`
+}) (any, error) {
+	if len(in.Password) > 1024 {
+		return nil, refusal.Field("invalid_request", "password", "Passwords have 128 characters at most.")
+	}
+	return s.Engine.Submit(ctx, rq.caller, rq.http.PathValue("id"), verification.Answers{Codes: in.Codes, Password: in.Password})
+}
+
+func (s *Server) challenge(ctx context.Context, rq *request, _ empty) (any, error) {
+	return s.Engine.Challenge(ctx, rq.caller, rq.http.PathValue("id"))
+}
+
+func (s *Server) passkeyAnswer(ctx context.Context, rq *request, in credentialInput) (any, error) {
+	if err := in.check(); err != nil {
+		return nil, err
+	}
+	return s.Engine.SubmitPasskey(ctx, rq.caller, rq.http.PathValue("id"), in.Credential, in.Name)
+}
+
+func (s *Server) finish(ctx context.Context, rq *request, in struct {
+	Password     string          `json:"password"`
+	KeepPasskeys json.RawMessage `json:"keep_passkeys"`
+}) (any, error) {
+	var choice verification.Choice
+	var word string
+	switch {
+	case len(in.KeepPasskeys) == 0 || string(in.KeepPasskeys) == "null":
+		return nil, refusal.Field("invalid_request", "keep_passkeys", `Say which passkeys to keep: "all", "none", or a list of their ids.`)
+	case json.Unmarshal(in.KeepPasskeys, &word) == nil && (word == "all" || word == "none"):
+		choice.KeepAll = word == "all"
+	case json.Unmarshal(in.KeepPasskeys, &choice.Keep) != nil:
+		return nil, refusal.Field("invalid_request", "keep_passkeys", `Say which passkeys to keep: "all", "none", or a list of their ids.`)
+	}
+	return s.Engine.Finish(ctx, rq.caller, rq.http.PathValue("id"), in.Password, choice)
+}
+
+func (s *Server) overview(ctx context.Context, rq *request) (any, error) {
+	return s.Accounts.Overview(ctx, rq.caller)
+}
+
+func (s *Server) setProfile(ctx context.Context, rq *request, in struct {
+	Name   *string `json:"name"`
+	Locale *string `json:"locale"`
+}) (any, error) {
+	if err := s.Accounts.SetProfile(ctx, rq.caller, in.Name, in.Locale); err != nil {
+		return nil, err
+	}
+	return s.Accounts.Overview(ctx, rq.caller)
+}
+
+func (s *Server) freeze(ctx context.Context, rq *request, _ empty) (any, error) {
+	return map[string]bool{"frozen": true}, s.Accounts.Freeze(ctx, rq.caller)
+}
+
+// page reads cursor and limit; the limit is 1 to 100, 50 if it is left out.
+func (rq *request) page() (cursor string, limit int, err error) {
+	q := rq.http.URL.Query()
+	limit = 50
+	if text := q.Get("limit"); text != "" {
+		if limit, err = strconv.Atoi(text); err != nil || limit < 1 || limit > 100 {
+			return "", 0, refusal.Field("invalid_request", "limit", "A page has 1 to 100 items.")
+		}
+	}
+	return q.Get("cursor"), limit, nil
+}
+
+func (s *Server) passkeys(ctx context.Context, rq *request) (any, error) {
+	cursor, limit, err := rq.page()
+	if err != nil {
+		return nil, err
+	}
+	return s.Accounts.Passkeys(ctx, rq.caller, cursor, limit)
+}
+
+func (s *Server) passkey(ctx context.Context, rq *request) (any, error) {
+	return s.Accounts.Passkey(ctx, rq.caller, rq.http.PathValue("id"))
+}
+
+func (s *Server) renamePasskey(ctx context.Context, rq *request, in struct {
+	Name string `json:"name"`
+}) (any, error) {
+	return s.Accounts.RenamePasskey(ctx, rq.caller, rq.http.PathValue("id"), in.Name)
+}
+
+func (s *Server) sessions(ctx context.Context, rq *request) (any, error) {
+	return s.Accounts.Sessions(ctx, rq.caller)
+}
+
+func (s *Server) signOut(ctx context.Context, rq *request, w http.ResponseWriter) (any, error) {
+	if err := s.Accounts.SignOut(ctx, rq.caller); err != nil {
+		return nil, err
+	}
+	s.setCookie(w, "session", "", -1e9)
+	return nil, nil
+}
+
+func (s *Server) activity(ctx context.Context, rq *request) (any, error) {
+	cursor, limit, err := rq.page()
+	if err != nil {
+		return nil, err
+	}
+	return s.Accounts.Activity(ctx, rq.caller, cursor, limit)
+}
+
+func (s *Server) assets(context.Context, *request) (any, error) {
+	return map[string]any{"items": s.Withdrawals.Catalogue.Assets}, nil
+}
+
+func (s *Server) balances(ctx context.Context, rq *request) (any, error) {
+	return s.Withdrawals.Balances(ctx, rq.caller)
+}
+
+func (s *Server) addresses(ctx context.Context, rq *request) (any, error) {
+	return s.Withdrawals.Addresses(ctx, rq.caller)
+}
+
+func (s *Server) checkAddress(ctx context.Context, rq *request, in struct {
+	Network string `json:"network"`
+	Address string `json:"address"`
+}) (any, error) {
+	return s.Withdrawals.CheckAddress(ctx, rq.caller, in.Network, in.Address)
+}
+
+func (s *Server) deleteAddress(ctx context.Context, rq *request) (any, error) {
+	return nil, s.Withdrawals.DeleteAddress(ctx, rq.caller, rq.http.PathValue("id"))
+}
+
+func (s *Server) withdraw(ctx context.Context, rq *request, in struct {
+	Asset   string `json:"asset"`
+	Network string `json:"network"`
+	Address string `json:"address"`
+	Memo    string `json:"memo"`
+	Amount  string `json:"amount"`
+}) (any, error) {
+	return s.Withdrawals.Request(ctx, rq.caller, rq.http.Header.Get("Idempotency-Key"), withdrawal.Input(in))
+}
+
+func (s *Server) withdrawals(ctx context.Context, rq *request) (any, error) {
+	cursor, limit, err := rq.page()
+	if err != nil {
+		return nil, err
+	}
+	return s.Withdrawals.List(ctx, rq.caller, cursor, limit)
+}
+
+func (s *Server) withdrawal(ctx context.Context, rq *request) (any, error) {
+	return s.Withdrawals.Get(ctx, rq.caller, rq.http.PathValue("id"))
+}
+
+func (s *Server) cancelWithdrawal(ctx context.Context, rq *request, _ empty) (any, error) {
+	return s.Withdrawals.Cancel(ctx, rq.caller, rq.http.PathValue("id"))
+}
+
+func (s *Server) approval(ctx context.Context, rq *request) (any, error) {
+	document, err := s.Withdrawals.Proof(ctx, rq.caller, rq.http.PathValue("id"))
+	return raw{"application/json", document}, err
+}
+
+func (s *Server) openapi(context.Context, *request) (any, error) {
+	return raw{"application/json", s.OpenAPI}, nil
+}
+
+func (s *Server) healthy(context.Context, *request) (any, error) {
+	return map[string]bool{"ok": true}, nil
+}
+
+func (s *Server) ready(ctx context.Context, _ *request) (any, error) {
+	if err := s.Engine.DB.Ping(ctx); err != nil {
+		return nil, refusal.New("unavailable", "The database does not answer.")
+	}
+	return map[string]bool{"ok": true}, nil
+}
+
+func (s *Server) passkeyEndpoints(context.Context, *request) (any, error) {
+	base := s.Config.Origins[0]
+	return map[string]string{"enroll": base + "/security/passkeys/new", "manage": base + "/security/passkeys"}, nil
+}
+
+func (s *Server) changePassword(_ context.Context, _ *request, w http.ResponseWriter) (any, error) {
+	w.Header().Set("Location", "/security/password")
+	return raw{"text/plain", nil}, nil
+}

@@ -1,0 +1,248 @@
+// Package httpapi is the HTTP API: routes, the one adapter between HTTP and the flows, and problems.
+//
+// A request goes: Server.ServeHTTP → the route that it matches → access (public, or a session) → decode → the flow → answer.
+// The table in routes.go is the only place where routes are made.
+package httpapi
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"mime"
+	"net/http"
+	"net/netip"
+	"strings"
+	"time"
+
+	"countersign/internal/account"
+	"countersign/internal/refusal"
+	"countersign/internal/verification"
+	"countersign/internal/withdrawal"
+)
+
+// maxBody is the largest request in bytes.
+const maxBody = 64 << 10
+
+// Config is how the API meets the world.
+type Config struct {
+	// Origins are the web origins that are served, exactly as browsers send them; the first is the canonical one.
+	Origins []string
+	// TrustedProxies may name the client's address in X-Forwarded-For.
+	TrustedProxies []netip.Prefix
+	Name           string
+	Demo           bool
+	Build          string
+	// Fiat is the currency of demo figures, "" for none.
+	Fiat string
+}
+
+// Server answers API requests. Its fields are set once, before Handler is called.
+type Server struct {
+	Config      Config
+	Engine      *verification.Engine
+	Accounts    *account.Service
+	Withdrawals *withdrawal.Service
+	Logger      *slog.Logger
+	Clock       func() time.Time
+	// App serves everything that is not the API.
+	App http.Handler
+	// OpenAPI is the API's description.
+	OpenAPI []byte
+
+	secure bool // behind https: cookies are Secure, and browsers are told to stay there
+}
+
+// Handler puts the routes together.
+func (s *Server) Handler() http.Handler {
+	s.secure = strings.HasPrefix(s.Config.Origins[0], "https://")
+	mux := http.NewServeMux()
+	for _, rt := range s.Routes() {
+		mux.Handle(rt.Method+" "+rt.Path, s.adapt(rt))
+	}
+	mux.Handle("/v1/", s.adapt(Route{Access: Public, serve: func(context.Context, *request, http.ResponseWriter) (any, error) {
+		return nil, refusal.New("not_found", "There is no such route. GET /openapi.json lists them.")
+	}}))
+	if s.App != nil {
+		mux.Handle("/", s.App)
+	}
+	guard := http.NewCrossOriginProtection()
+	for _, origin := range s.Config.Origins {
+		if err := guard.AddTrustedOrigin(origin); err != nil {
+			panic(fmt.Sprintf("origin %q: %v", origin, err)) // refused when the configuration was read
+		}
+	}
+	guard.SetDenyHandler(s.adapt(Route{Access: Public, serve: func(context.Context, *request, http.ResponseWriter) (any, error) {
+		return nil, refusal.New("cross_origin", "Writes from other origins are refused.")
+	}}))
+	return s.headers(guard.Handler(mux))
+}
+
+func (s *Server) headers(next http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		h := w.Header()
+		h.Set("X-Content-Type-Options", "nosniff")
+		h.Set("Referrer-Policy", "no-referrer")
+		h.Set("Cross-Origin-Opener-Policy", "same-origin")
+		h.Set("Cross-Origin-Resource-Policy", "same-origin")
+		if s.secure {
+			h.Set("Strict-Transport-Security", "max-age=63072000; includeSubDomains")
+		}
+		next.ServeHTTP(w, r)
+	})
+}
+
+// Access is who may call a route.
+type Access int
+
+const (
+	// SignedIn takes a session.
+	SignedIn Access = iota
+	// Browser takes no session, and gives the browser a secret of its own if it has none: verifications are bound to it.
+	Browser
+	// Public takes anybody.
+	Public
+)
+
+// Route is one operation of the API.
+type Route struct {
+	Method, Path string
+	Access       Access
+	Status       int // of success; 0 is 200
+	serve        func(context.Context, *request, http.ResponseWriter) (any, error)
+}
+
+// raw is an answer that is written as it is.
+type raw struct {
+	contentType string
+	body        []byte
+}
+
+// adapt is the one way from HTTP to a flow and back.
+func (s *Server) adapt(rt Route) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		start := time.Now() //nolint:forbidigo // a duration for the log, not a time that rules depend on
+		rec := &recorder{ResponseWriter: w, status: http.StatusOK}
+		rec.Header().Set("Cache-Control", "no-store")
+		rec.Header().Set("Content-Security-Policy", "default-src 'none'; frame-ancestors 'none'")
+		r.Body = http.MaxBytesReader(rec, r.Body, maxBody)
+		rq, err := s.read(r)
+		rec.Header().Set("X-Request-Id", rq.id)
+		defer func() {
+			if cause := recover(); cause != nil {
+				rq.cause = fmt.Errorf("panic: %v", cause)
+				s.problem(rec, rq, rq.cause)
+			}
+			s.log(rt, rq, rec.status, time.Since(start))
+		}()
+		var out any
+		if err == nil {
+			if out, err = s.call(rt, rq, rec); err == nil {
+				err = s.answer(rt, rq, rec, out)
+			}
+		}
+		if err != nil {
+			s.problem(rec, rq, err)
+		}
+	})
+}
+
+func (s *Server) call(rt Route, rq *request, w http.ResponseWriter) (any, error) {
+	switch rt.Access {
+	case SignedIn:
+		if rq.session() == nil {
+			return nil, refusal.New("unauthenticated", "Sign in first.")
+		}
+	case Browser:
+		rq.ensureDevice()
+	}
+	return rt.serve(rq.http.Context(), rq, w)
+}
+
+func (s *Server) answer(rt Route, rq *request, w http.ResponseWriter, out any) error {
+	if rq.device != "" {
+		s.setCookie(w, "device", rq.device, deviceLife)
+	}
+	if view, ok := out.(*verification.View); ok && view.Result != nil {
+		if in, ok := view.Result.Session.(*account.SignedIn); ok {
+			s.deliver(w, rq, in)
+		}
+	}
+	if in, ok := out.(*account.SignedIn); ok {
+		s.deliver(w, rq, in)
+	}
+	if out == nil {
+		w.WriteHeader(http.StatusNoContent)
+		return nil
+	}
+	doc, ok := out.(raw)
+	if !ok {
+		b, err := json.Marshal(out)
+		if err != nil {
+			return err
+		}
+		doc = raw{"application/json", b}
+	}
+	w.Header().Set("Content-Type", doc.contentType)
+	if rt.Status != 0 {
+		w.WriteHeader(rt.Status)
+	}
+	_, err := w.Write(doc.body)
+	if err != nil {
+		rq.cause = err // the client has gone; what was done is done
+	}
+	return nil
+}
+
+// log writes the request's one line. Routes, not paths: a path may hold an identifier.
+func (s *Server) log(rt Route, rq *request, status int, took time.Duration) {
+	level := slog.LevelInfo
+	attrs := []slog.Attr{slog.String("request_id", rq.id), slog.String("method", rq.http.Method), slog.String("route", rt.Path), slog.Int("status", status),
+		slog.Duration("took", took)}
+	if rq.code != "" {
+		attrs = append(attrs, slog.String("code", rq.code))
+	}
+	if rq.cause != nil {
+		if !errors.Is(rq.cause, context.Canceled) {
+			level = slog.LevelError
+		}
+		attrs = append(attrs, slog.String("error", rq.cause.Error()))
+	}
+	s.Logger.LogAttrs(rq.http.Context(), level, "request", attrs...)
+}
+
+type recorder struct {
+	http.ResponseWriter
+	status int
+}
+
+func (r *recorder) WriteHeader(status int) {
+	r.status = status
+	r.ResponseWriter.WriteHeader(status)
+}
+
+// take makes a route's function from one that wants a decoded body.
+func take[In any](fn func(context.Context, *request, In) (any, error)) func(context.Context, *request, http.ResponseWriter) (any, error) {
+	return func(ctx context.Context, rq *request, _ http.ResponseWriter) (any, error) {
+		var in In
+		kind, _, err := mime.ParseMediaType(rq.http.Header.Get("Content-Type"))
+		if err != nil || kind != "application/json" {
+			return nil, refusal.New("unsupported_media_type", "Send the body as application/json.")
+		}
+		body, err := io.ReadAll(rq.http.Body)
+		if err != nil {
+			return nil, err
+		}
+		if err := decode(body, &in); err != nil {
+			return nil, err
+		}
+		return fn(ctx, rq, in)
+	}
+}
+
+// plain makes a route's function from one that wants no body.
+func plain(fn func(context.Context, *request) (any, error)) func(context.Context, *request, http.ResponseWriter) (any, error) {
+	return func(ctx context.Context, rq *request, _ http.ResponseWriter) (any, error) { return fn(ctx, rq) }
+}

@@ -1,0 +1,83 @@
+// Package notice queues what the service tells people: codes, and the e-mails that follow security events.
+package notice
+
+import (
+	"time"
+
+	"countersign/internal/delivery"
+	"countersign/internal/policy"
+	"countersign/internal/secret"
+	"countersign/internal/store"
+)
+
+// LinkLife is how long a "this wasn't me" link freezes.
+const LinkLife = 72 * time.Hour
+
+// From is where a request came from, as far as a person can recognise it.
+type From struct{ Browser, Address string }
+
+// Notifier composes messages and queues them in the transaction that gives cause to them.
+type Notifier struct{ Brand delivery.Brand }
+
+// Code queues a code by e-mail or SMS.
+func (n Notifier) Code(tx *store.Tx, accountID string, kind policy.Kind, to string, c delivery.CodeInfo) error {
+	m := n.Brand.CodeEmail(to, c)
+	if kind == policy.Phone {
+		m = n.Brand.CodeSMS(to, c)
+	}
+	return tx.Queue(accountID, m, c.ExpiresAt)
+}
+
+// Decoy queues what is never sent, where a message would tell a stranger something by being queued or not.
+func (n Notifier) Decoy(tx *store.Tx) error {
+	return tx.Queue("", delivery.Message{Channel: "none"}, tx.Now.Add(time.Minute))
+}
+
+// Alert queues a security e-mail to the bound address and to those replaced within the last 30 days, each with a
+// link of its own that freezes the account.
+func (n Notifier) Alert(tx *store.Tx, a *store.Account, event string, from From, facts ...[2]string) error {
+	return n.alert(tx, a, event, from, time.Time{}, facts)
+}
+
+// AlertHold is Alert for an event that put on a hold.
+func (n Notifier) AlertHold(tx *store.Tx, a *store.Account, event string, from From, hold time.Time, facts ...[2]string) error {
+	return n.alert(tx, a, event, from, hold, facts)
+}
+
+func (n Notifier) alert(tx *store.Tx, a *store.Account, event string, from From, hold time.Time, facts [][2]string) error {
+	to, err := tx.FormerEmails(a.ID)
+	if err != nil {
+		return err
+	}
+	factors, err := tx.Factors(a.ID)
+	if err != nil {
+		return err
+	}
+	for i := range factors {
+		if factors[i].Kind == policy.Email {
+			current, err := tx.FactorValue(&factors[i])
+			if err != nil {
+				return err
+			}
+			to = append(to, current)
+		}
+	}
+	phrase, err := tx.Phrase(a)
+	if err != nil {
+		return err
+	}
+	for _, address := range to {
+		token, hash := secret.NewToken()
+		link := store.FreezeLink{AccountID: a.ID, Event: event, At: tx.Now, Browser: from.Browser, Address: from.Address, ExpiresAt: tx.Now.Add(LinkLife)}
+		if err := tx.AddFreezeLink(hash, link); err != nil {
+			return err
+		}
+		m := n.Brand.AlertEmail(address, delivery.AlertInfo{Event: event, At: tx.Now, Browser: from.Browser, Address: from.Address, Facts: facts, Phrase: phrase,
+			// In the fragment, which no server, proxy or referrer sees.
+			NotMeURL: n.Brand.BaseURL + "/not-me#" + token, HoldUntil: hold})
+		if err := tx.Queue(a.ID, m, tx.Now.Add(LinkLife)); err != nil {
+			return err
+		}
+	}
+	return nil
+}

@@ -1,0 +1,259 @@
+-- Times are Unix milliseconds, durations milliseconds. 0 stands for "never" where a time may be absent.
+-- Columns named *_sealed hold values encrypted by internal/secret for just this row and column.
+
+CREATE TABLE settings (
+  name  TEXT PRIMARY KEY,
+  value BIGINT NOT NULL
+) STRICT;
+
+CREATE TABLE accounts (
+  id               TEXT PRIMARY KEY,
+  handle           BLOB NOT NULL UNIQUE,            -- WebAuthn user handle: 64 random bytes
+  name             TEXT NOT NULL,
+  locale           TEXT NOT NULL,
+  frozen           INTEGER NOT NULL DEFAULT 0,
+  password_hash    TEXT NOT NULL,                   -- Argon2id, PHC string
+  security_version INTEGER NOT NULL DEFAULT 1,      -- grows with every change that voids what was begun before
+  phrase_sealed    BLOB,
+  hold_since       INTEGER NOT NULL DEFAULT 0,
+  hold_until       INTEGER NOT NULL DEFAULT 0,
+  hold_reason      TEXT NOT NULL DEFAULT '',
+  passkeys         INTEGER NOT NULL DEFAULT 0,      -- counted here, so that 10,000 passkeys cost a login nothing
+  powerful         INTEGER NOT NULL DEFAULT 0,      -- those that are not suspended and may approve withdrawals
+  usable           INTEGER NOT NULL DEFAULT 0,      -- those that are not suspended
+  created_at       INTEGER NOT NULL
+) STRICT;
+
+CREATE TABLE factors (
+  account_id   TEXT NOT NULL REFERENCES accounts (id),
+  kind         TEXT NOT NULL,
+  value_sealed BLOB NOT NULL,                       -- address, E.164 number or TOTP secret
+  value_index  BLOB,                                -- keyed index of address or number; NULL for authenticators
+  hint         TEXT NOT NULL,
+  last_step    INTEGER NOT NULL DEFAULT 0,          -- last accepted TOTP time step (RFC 6238)
+  bound_at     INTEGER NOT NULL,
+  PRIMARY KEY (account_id, kind)
+) STRICT;
+CREATE UNIQUE INDEX factors_by_value ON factors (kind, value_index) WHERE value_index IS NOT NULL;
+
+-- Addresses that were replaced, told of security events until a time.
+CREATE TABLE former_emails (
+  id           TEXT PRIMARY KEY,
+  account_id   TEXT NOT NULL REFERENCES accounts (id),
+  value_sealed BLOB NOT NULL,
+  until        INTEGER NOT NULL
+) STRICT;
+CREATE INDEX former_emails_by_account ON former_emails (account_id);
+
+CREATE TABLE devices (                              -- browsers that have signed in before
+  account_id  TEXT NOT NULL REFERENCES accounts (id),
+  device_hash BLOB NOT NULL,
+  created_at  INTEGER NOT NULL,
+  PRIMARY KEY (account_id, device_hash)
+) STRICT;
+
+CREATE TABLE sessions (
+  id           TEXT PRIMARY KEY,
+  token_hash   BLOB NOT NULL UNIQUE,
+  account_id   TEXT NOT NULL REFERENCES accounts (id),
+  method       TEXT NOT NULL,                       -- passkey | codes
+  passkey_id   TEXT NOT NULL DEFAULT '',
+  epoch        INTEGER NOT NULL,
+  browser      TEXT NOT NULL,
+  address      TEXT NOT NULL,                       -- of the client, as the trusted proxies give it
+  created_at   INTEGER NOT NULL,
+  last_seen_at INTEGER NOT NULL,
+  expires_at   INTEGER NOT NULL,                    -- absolute limit
+  ended_at     INTEGER NOT NULL DEFAULT 0
+) STRICT;
+CREATE INDEX sessions_by_account ON sessions (account_id, ended_at, last_seen_at);
+
+CREATE TABLE passkeys (
+  id                 TEXT PRIMARY KEY,
+  account_id         TEXT NOT NULL REFERENCES accounts (id),
+  credential_id      BLOB NOT NULL UNIQUE,          -- unique over all accounts
+  public_key         BLOB NOT NULL,                 -- COSE_Key
+  algorithm          INTEGER NOT NULL,
+  aaguid             BLOB NOT NULL,
+  transports         TEXT NOT NULL,                 -- JSON array
+  sign_count         INTEGER NOT NULL,
+  backup_eligible    INTEGER NOT NULL,
+  backup_state       INTEGER NOT NULL,
+  format             TEXT NOT NULL,
+  rp_id              TEXT NOT NULL,
+  attestation_object BLOB NOT NULL,                 -- evidence of how the key came here
+  client_data_json   BLOB NOT NULL,
+  name               TEXT NOT NULL,
+  withdrawal_power   INTEGER NOT NULL,
+  suspended_at       INTEGER NOT NULL DEFAULT 0,
+  created_at         INTEGER NOT NULL,
+  created_session    TEXT NOT NULL,
+  created_on         TEXT NOT NULL,
+  last_used_at       INTEGER NOT NULL DEFAULT 0,
+  last_used_from     TEXT NOT NULL DEFAULT ''
+) STRICT;
+CREATE INDEX passkeys_by_account ON passkeys (account_id, id);
+CREATE INDEX passkeys_by_use ON passkeys (account_id, last_used_at);
+
+CREATE TABLE verifications (
+  id               TEXT PRIMARY KEY,
+  account_id       TEXT NOT NULL,                   -- '' for a registration or a decoy
+  purpose          TEXT NOT NULL,
+  object           TEXT NOT NULL,
+  payload_sealed   BLOB,                            -- what the action needs: new address, new password's hash, …
+  session_id       TEXT NOT NULL,                   -- '' where begun without one
+  device_hash      BLOB,                            -- then the secret of the browser that began it
+  budget_key       BLOB NOT NULL,                   -- whose budget of failures its wrong codes are taken from
+  security_version INTEGER NOT NULL,
+  epoch            INTEGER NOT NULL,
+  status           TEXT NOT NULL,                   -- pending | done | void
+  proven_by        TEXT NOT NULL DEFAULT '',        -- '' | codes | passkey: the proof by what was bound before
+  password_asked   INTEGER NOT NULL,
+  password_matched INTEGER NOT NULL DEFAULT 0,
+  decoy            INTEGER NOT NULL DEFAULT 0,      -- no code ever matches
+  failures         INTEGER NOT NULL DEFAULT 0,
+  challenges       INTEGER NOT NULL DEFAULT 0,
+  browser          TEXT NOT NULL,
+  address          TEXT NOT NULL,
+  created_at       INTEGER NOT NULL,
+  expires_at       INTEGER NOT NULL,
+  done_at          INTEGER NOT NULL DEFAULT 0
+) STRICT;
+CREATE INDEX verifications_by_expiry ON verifications (expires_at);
+
+-- What one verification has of one factor. target is 'bound', or 'new' for the factor being bound.
+CREATE TABLE verification_factors (
+  verification_id TEXT NOT NULL REFERENCES verifications (id) ON DELETE CASCADE,
+  target          TEXT NOT NULL,
+  kind            TEXT NOT NULL,
+  hint            TEXT NOT NULL,
+  code_mac        BLOB,
+  sent_at         INTEGER NOT NULL DEFAULT 0,
+  code_expires_at INTEGER NOT NULL DEFAULT 0,
+  matched_at      INTEGER NOT NULL DEFAULT 0,
+  last_step       INTEGER NOT NULL DEFAULT 0,       -- of a new authenticator
+  PRIMARY KEY (verification_id, target, kind)
+) STRICT;
+
+CREATE TABLE ceremonies (
+  id              TEXT PRIMARY KEY,
+  verification_id TEXT NOT NULL REFERENCES verifications (id) ON DELETE CASCADE,
+  kind            TEXT NOT NULL,                    -- create | get
+  challenge       BLOB NOT NULL UNIQUE,
+  nonce           BLOB,                             -- of a withdrawal: the challenge is re-derived from it
+  origin          TEXT NOT NULL,
+  rp_id           TEXT NOT NULL,
+  created_at      INTEGER NOT NULL,
+  expires_at      INTEGER NOT NULL,
+  consumed_at     INTEGER NOT NULL DEFAULT 0
+) STRICT;
+CREATE INDEX ceremonies_by_verification ON ceremonies (verification_id, id);
+
+-- Login challenges authenticate themselves; only spent ones are kept, so that none is spent twice.
+CREATE TABLE spent_challenges (
+  nonce      BLOB PRIMARY KEY,
+  expires_at INTEGER NOT NULL
+) STRICT, WITHOUT ROWID;
+CREATE INDEX spent_challenges_by_expiry ON spent_challenges (expires_at);
+
+CREATE TABLE balances (
+  account_id TEXT NOT NULL REFERENCES accounts (id),
+  asset      TEXT NOT NULL,
+  available  TEXT NOT NULL,                         -- exact decimal
+  PRIMARY KEY (account_id, asset)
+) STRICT;
+
+CREATE TABLE addresses (
+  id             TEXT PRIMARY KEY,
+  account_id     TEXT NOT NULL REFERENCES accounts (id),
+  label          TEXT NOT NULL,
+  network        TEXT NOT NULL,
+  address_sealed BLOB NOT NULL,
+  address_index  BLOB NOT NULL,
+  memo           TEXT NOT NULL,
+  created_at     INTEGER NOT NULL,
+  UNIQUE (account_id, network, address_index, memo)
+) STRICT;
+
+CREATE TABLE withdrawals (
+  id              TEXT PRIMARY KEY,
+  account_id      TEXT NOT NULL REFERENCES accounts (id),
+  idempotency_key TEXT NOT NULL,
+  request_hash    BLOB NOT NULL,
+  state           TEXT NOT NULL,                    -- requested | approved | handed_over | declined | cancelled | expired
+  asset           TEXT NOT NULL,
+  network         TEXT NOT NULL,
+  address         TEXT NOT NULL,
+  address_index   BLOB NOT NULL,
+  memo            TEXT NOT NULL,
+  amount          TEXT NOT NULL,
+  fee             TEXT NOT NULL,
+  address_known   TEXT NOT NULL,                    -- saved | used | new, when it was requested
+  label           TEXT NOT NULL,
+  requested_at    INTEGER NOT NULL,
+  expires_at      INTEGER NOT NULL,
+  decided_at      INTEGER NOT NULL DEFAULT 0,
+  waits_until     INTEGER NOT NULL DEFAULT 0,
+  approved_way    TEXT NOT NULL DEFAULT '',
+  approved_name   TEXT NOT NULL DEFAULT '',
+  UNIQUE (account_id, idempotency_key)
+) STRICT;
+CREATE INDEX withdrawals_by_account ON withdrawals (account_id, id);
+CREATE INDEX withdrawals_by_state ON withdrawals (state, expires_at);
+CREATE INDEX withdrawals_by_address ON withdrawals (account_id, network, address_index);
+
+CREATE TABLE approvals (
+  withdrawal_id   TEXT PRIMARY KEY REFERENCES withdrawals (id),
+  verification_id TEXT NOT NULL,
+  document        BLOB NOT NULL,                    -- as package approval marshals it
+  fingerprint     BLOB NOT NULL,
+  signature_hash  BLOB NOT NULL,
+  created_at      INTEGER NOT NULL
+) STRICT;
+
+CREATE TABLE audit_events (
+  id         INTEGER PRIMARY KEY AUTOINCREMENT,
+  account_id TEXT NOT NULL,
+  kind       TEXT NOT NULL,
+  ok         INTEGER NOT NULL,
+  at         INTEGER NOT NULL,
+  session_id TEXT NOT NULL,
+  browser    TEXT NOT NULL,
+  address    TEXT NOT NULL,
+  data       TEXT NOT NULL                          -- JSON object of strings, without personal data
+) STRICT;
+CREATE INDEX audit_events_by_account ON audit_events (account_id, id);
+
+CREATE TABLE outbox (
+  id             TEXT PRIMARY KEY,
+  account_id     TEXT NOT NULL,
+  channel        TEXT NOT NULL,                     -- email | sms | none (a decoy)
+  message_sealed BLOB NOT NULL,
+  state          TEXT NOT NULL,                     -- queued | sent | failed
+  attempts       INTEGER NOT NULL DEFAULT 0,
+  due_at         INTEGER NOT NULL,                  -- also the end of a worker's lease
+  expires_at     INTEGER NOT NULL,
+  created_at     INTEGER NOT NULL,
+  ended_at       INTEGER NOT NULL DEFAULT 0,
+  reason         TEXT NOT NULL DEFAULT ''
+) STRICT;
+CREATE INDEX outbox_due ON outbox (state, due_at);
+
+CREATE TABLE freeze_links (                         -- "this wasn't me"
+  token_hash BLOB PRIMARY KEY,
+  account_id TEXT NOT NULL REFERENCES accounts (id),
+  event      TEXT NOT NULL,
+  at         INTEGER NOT NULL,
+  browser    TEXT NOT NULL,
+  address    TEXT NOT NULL,
+  expires_at INTEGER NOT NULL,
+  used_at    INTEGER NOT NULL DEFAULT 0
+) STRICT;
+
+CREATE TABLE budgets (                              -- failures and sendings, counted in windows
+  key        BLOB PRIMARY KEY,
+  used       INTEGER NOT NULL,
+  resets_at  INTEGER NOT NULL,
+  strikes    INTEGER NOT NULL DEFAULT 0             -- windows exhausted in a row: the wait grows with them
+) STRICT, WITHOUT ROWID;
+CREATE INDEX budgets_by_reset ON budgets (resets_at);

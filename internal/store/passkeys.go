@@ -1,0 +1,157 @@
+package store
+
+import (
+	"encoding/json"
+	"time"
+)
+
+// Passkey is a WebAuthn credential of an account.
+type Passkey struct {
+	ID, AccountID     string
+	CredentialID      []byte
+	PublicKey         []byte // COSE_Key
+	Algorithm         int64
+	AAGUID            []byte
+	Transports        []string
+	SignCount         uint32
+	BackupEligible    bool
+	BackupState       bool
+	Format, RPID      string
+	AttestationObject []byte
+	ClientDataJSON    []byte
+	Name              string
+	WithdrawalPower   bool
+	SuspendedAt       time.Time
+	CreatedAt         time.Time
+	CreatedSession    string
+	CreatedOn         string
+	LastUsedAt        time.Time
+	LastUsedFrom      string
+}
+
+// The evidence columns are long and left out: only the approval of how a key came here needs them.
+const passkeyColumns = `id, account_id, credential_id, public_key, algorithm, aaguid, transports, sign_count, backup_eligible, backup_state, format, rp_id, name,
+	withdrawal_power, suspended_at, created_at, created_session, created_on, last_used_at, last_used_from`
+
+func (p *Passkey) fields() []any {
+	return []any{&p.ID, &p.AccountID, &p.CredentialID, &p.PublicKey, &p.Algorithm, &p.AAGUID, jsonList{&p.Transports}, &p.SignCount, &p.BackupEligible, &p.BackupState,
+		&p.Format, &p.RPID, &p.Name, &p.WithdrawalPower, at{&p.SuspendedAt}, at{&p.CreatedAt}, &p.CreatedSession, &p.CreatedOn, at{&p.LastUsedAt}, &p.LastUsedFrom}
+}
+
+type jsonList struct{ list *[]string }
+
+func (l jsonList) Scan(v any) error {
+	text, _ := v.(string)
+	return json.Unmarshal([]byte(text), l.list)
+}
+
+// AddPasskey inserts a passkey and counts it. ErrExists if any account has this credential id.
+func (tx *Tx) AddPasskey(p *Passkey) error {
+	transports, err := json.Marshal(append([]string{}, p.Transports...))
+	if err != nil {
+		return err
+	}
+	err = tx.run(`INSERT INTO passkeys (id, account_id, credential_id, public_key, algorithm, aaguid, transports, sign_count, backup_eligible, backup_state, format, rp_id,
+		attestation_object, client_data_json, name, withdrawal_power, created_at, created_session, created_on)
+		VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19)`,
+		p.ID, p.AccountID, p.CredentialID, p.PublicKey, p.Algorithm, p.AAGUID, string(transports), p.SignCount, p.BackupEligible, p.BackupState, p.Format, p.RPID,
+		p.AttestationObject, p.ClientDataJSON, p.Name, p.WithdrawalPower, millis(p.CreatedAt), p.CreatedSession, p.CreatedOn)
+	if err != nil {
+		return err
+	}
+	return tx.run(`UPDATE accounts SET passkeys = passkeys + 1, usable = usable + 1, powerful = powerful + $2 WHERE id = $1`, p.AccountID, p.WithdrawalPower)
+}
+
+// recount sets an account's counters of passkeys from the rows. Its cost grows with their number: for rare changes.
+func (tx *Tx) recount(accountID string) error {
+	return tx.run(`UPDATE accounts SET
+		passkeys = (SELECT count(*) FROM passkeys WHERE account_id = $1),
+		usable   = (SELECT count(*) FROM passkeys WHERE account_id = $1 AND suspended_at = 0),
+		powerful = (SELECT count(*) FROM passkeys WHERE account_id = $1 AND suspended_at = 0 AND withdrawal_power = 1)
+		WHERE id = $1`, accountID)
+}
+
+// Passkey reads a passkey of an account.
+func (tx *Tx) Passkey(accountID, id string) (*Passkey, error) {
+	var p Passkey
+	return &p, tx.row(p.fields(), `SELECT `+passkeyColumns+` FROM passkeys WHERE account_id = $1 AND id = $2`, accountID, id)
+}
+
+// PasskeyByCredential reads a passkey by account and credential id: never by credential id alone.
+func (tx *Tx) PasskeyByCredential(accountID string, credentialID []byte) (*Passkey, error) {
+	var p Passkey
+	return &p, tx.row(p.fields(), `SELECT `+passkeyColumns+` FROM passkeys WHERE credential_id = $2 AND account_id = $1`, accountID, credentialID)
+}
+
+// PasskeysPage reads passkeys, the newest first, that are older than the one named; "" begins.
+func (tx *Tx) PasskeysPage(accountID, before string, limit int) ([]Passkey, error) {
+	if before == "" {
+		before = "~" // after every id
+	}
+	return rows(tx, (*Passkey).fields, `SELECT `+passkeyColumns+` FROM passkeys WHERE account_id = $1 AND id < $2 ORDER BY id DESC LIMIT $3`, accountID, before, limit)
+}
+
+// PasskeysLastUsed reads the passkeys used last.
+func (tx *Tx) PasskeysLastUsed(accountID string, limit int) ([]Passkey, error) {
+	return rows(tx, (*Passkey).fields, `SELECT `+passkeyColumns+` FROM passkeys WHERE account_id = $1 ORDER BY last_used_at DESC LIMIT $2`, accountID, limit)
+}
+
+// CredentialIDs reads all credential ids of an account, or none where there are more than limit.
+func (tx *Tx) CredentialIDs(accountID string, limit int) ([][]byte, error) {
+	ids, err := rows(tx, func(b *[]byte) []any { return []any{b} }, `SELECT credential_id FROM passkeys WHERE account_id = $1 LIMIT $2`, accountID, limit+1)
+	if err != nil || len(ids) > limit {
+		return nil, err
+	}
+	return ids, nil
+}
+
+// RenamePasskey sets a name.
+func (tx *Tx) RenamePasskey(accountID, id, name string) (bool, error) {
+	return tx.once(`UPDATE passkeys SET name = $3 WHERE account_id = $1 AND id = $2`, accountID, id, name)
+}
+
+// DeletePasskey deletes one passkey.
+func (tx *Tx) DeletePasskey(accountID, id string) (bool, error) {
+	ok, err := tx.once(`DELETE FROM passkeys WHERE account_id = $1 AND id = $2`, accountID, id)
+	if err != nil || !ok {
+		return false, err
+	}
+	return true, tx.recount(accountID)
+}
+
+// keepList is a JSON array of ids for json_each, which takes any number of them as one parameter.
+func keepList(ids []string) string {
+	b, _ := json.Marshal(append([]string{}, ids...)) // strings always marshal
+	return string(b)
+}
+
+// DeletePasskeysExcept deletes all passkeys of an account but those named, and returns how many went.
+func (tx *Tx) DeletePasskeysExcept(accountID string, keep []string) (int64, error) {
+	n, err := tx.affect(`DELETE FROM passkeys WHERE account_id = $1 AND id NOT IN (SELECT value FROM json_each($2))`, accountID, keepList(keep))
+	if err != nil {
+		return 0, err
+	}
+	return n, tx.recount(accountID)
+}
+
+// EmpowerPasskeys gives withdrawal power to the passkeys named, or to all.
+func (tx *Tx) EmpowerPasskeys(accountID string, all bool, ids []string) error {
+	if err := tx.run(`UPDATE passkeys SET withdrawal_power = 1 WHERE account_id = $1 AND ($2 OR id IN (SELECT value FROM json_each($3)))`, accountID, all, keepList(ids)); err != nil {
+		return err
+	}
+	return tx.recount(accountID)
+}
+
+// SuspendPasskey takes a passkey out of use.
+func (tx *Tx) SuspendPasskey(accountID, id string) error {
+	if err := tx.run(`UPDATE passkeys SET suspended_at = $3 WHERE account_id = $1 AND id = $2 AND suspended_at = 0`, accountID, id, millis(tx.Now)); err != nil {
+		return err
+	}
+	return tx.recount(accountID)
+}
+
+// UsePasskey records a use. It compares the counter that the caller has judged, so that of two uses at once one fails.
+func (tx *Tx) UsePasskey(p *Passkey, signCount uint32, backupState bool, from string) (bool, error) {
+	return tx.once(`UPDATE passkeys SET sign_count = $3, backup_state = $4, last_used_at = $5, last_used_from = $6 WHERE id = $1 AND sign_count = $2`,
+		p.ID, p.SignCount, signCount, backupState, millis(tx.Now), from)
+}

@@ -1,0 +1,80 @@
+package store
+
+import "time"
+
+// Session is a signed-in browser or app.
+type Session struct {
+	ID, AccountID     string
+	Method, PasskeyID string
+	Epoch             int64
+	Browser, Address  string
+	CreatedAt         time.Time
+	LastSeenAt        time.Time
+	ExpiresAt         time.Time // absolute limit
+	EndedAt           time.Time
+}
+
+const sessionColumns = `id, account_id, method, passkey_id, epoch, browser, address, created_at, last_seen_at, expires_at, ended_at`
+
+func (s *Session) fields() []any {
+	return []any{&s.ID, &s.AccountID, &s.Method, &s.PasskeyID, &s.Epoch, &s.Browser, &s.Address, at{&s.CreatedAt}, at{&s.LastSeenAt}, at{&s.ExpiresAt}, at{&s.EndedAt}}
+}
+
+// AddSession inserts a session under the hash of its token.
+func (tx *Tx) AddSession(s *Session, tokenHash []byte) error {
+	return tx.run(`INSERT INTO sessions (id, token_hash, account_id, method, passkey_id, epoch, browser, address, created_at, last_seen_at, expires_at)
+		VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)`,
+		s.ID, tokenHash, s.AccountID, s.Method, s.PasskeyID, s.Epoch, s.Browser, s.Address, millis(s.CreatedAt), millis(s.LastSeenAt), millis(s.ExpiresAt))
+}
+
+// SessionByToken reads a session, ended or not.
+func (tx *Tx) SessionByToken(hash []byte) (*Session, error) {
+	var s Session
+	return &s, tx.row(s.fields(), `SELECT `+sessionColumns+` FROM sessions WHERE token_hash = $1`, hash)
+}
+
+// Session reads a session of an account, ended or not.
+func (tx *Tx) Session(accountID, id string) (*Session, error) {
+	var s Session
+	return &s, tx.row(s.fields(), `SELECT `+sessionColumns+` FROM sessions WHERE account_id = $1 AND id = $2`, accountID, id)
+}
+
+// Sessions reads the sessions of an account that have not ended, the last seen first, 200 at most.
+func (tx *Tx) Sessions(accountID string, idle time.Duration) ([]Session, error) {
+	return rows(tx, (*Session).fields, `SELECT `+sessionColumns+` FROM sessions WHERE account_id = $1 AND ended_at = 0 AND expires_at > $2 AND last_seen_at > $3
+		ORDER BY last_seen_at DESC LIMIT 200`, accountID, millis(tx.Now), millis(tx.Now.Add(-idle)))
+}
+
+// SeeSession notes that a session was used.
+func (tx *Tx) SeeSession(id string) error {
+	return tx.run(`UPDATE sessions SET last_seen_at = $2 WHERE id = $1 AND last_seen_at < $2`, id, millis(tx.Now))
+}
+
+// EndSession ends one session.
+func (tx *Tx) EndSession(accountID, id string) (bool, error) {
+	return tx.once(`UPDATE sessions SET ended_at = $3 WHERE account_id = $1 AND id = $2 AND ended_at = 0`, accountID, id, millis(tx.Now))
+}
+
+// EndSessions ends all sessions of an account but one; "" excepts none.
+func (tx *Tx) EndSessions(accountID, except string) error {
+	return tx.run(`UPDATE sessions SET ended_at = $3 WHERE account_id = $1 AND id <> $2 AND ended_at = 0`, accountID, except, millis(tx.Now))
+}
+
+// AddDevice remembers a browser that has signed in.
+func (tx *Tx) AddDevice(accountID string, hash []byte) (added bool, err error) {
+	return tx.once(`INSERT INTO devices (account_id, device_hash, created_at) VALUES ($1, $2, $3) ON CONFLICT (account_id, device_hash) DO NOTHING`, accountID, hash, millis(tx.Now))
+}
+
+// KnowsDevice tells whether a browser has signed in to this account before.
+func (tx *Tx) KnowsDevice(accountID string, hash []byte) (bool, error) {
+	var n int
+	err := tx.row([]any{&n}, `SELECT count(*) FROM devices WHERE account_id = $1 AND device_hash = $2`, accountID, hash)
+	return n > 0, err
+}
+
+// HasDevices tells whether any browser has signed in to this account before.
+func (tx *Tx) HasDevices(accountID string) (bool, error) {
+	var n int
+	err := tx.row([]any{&n}, `SELECT count(*) FROM (SELECT 1 FROM devices WHERE account_id = $1 LIMIT 1) AS d`, accountID)
+	return n > 0, err
+}

@@ -1,0 +1,331 @@
+// Package store is the database: one file per noun, plain SQL, one transaction type.
+//
+// Everything that changes goes through DB.Update. On SQLite one writer runs the waiting updates one after
+// another, each inside a savepoint of its own, and makes them durable with one commit (synchronous=FULL); an update
+// is answered only after the commit that holds it. Rules live in the packages that call this one, not here.
+package store
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"fmt"
+	"net/url"
+	"sync"
+	"time"
+
+	"countersign/internal/secret"
+
+	_ "modernc.org/sqlite" // the driver "sqlite"
+)
+
+// ErrNotFound is returned by look-ups of one row that is not there.
+var ErrNotFound = errors.New("store: no such row")
+
+// ErrExists is returned by inserts that meet a row with the same unique key.
+var ErrExists = errors.New("store: a row with this key exists")
+
+// ErrClosed is returned by updates that come after Close.
+var ErrClosed = errors.New("store: closed")
+
+// maxBatch is how many updates share one commit at most.
+const maxBatch = 128
+
+// DB is an open database. Safe for concurrent use.
+type DB struct {
+	readers *sql.DB
+	writer  *sql.DB
+	conn    *sql.Conn // the writer's one connection
+	keys    *secret.Keys
+	clock   func() time.Time
+
+	jobs    chan *job
+	wake    chan struct{}
+	closing chan struct{}
+	done    chan struct{}
+	close   sync.Once
+
+	readStmts  statements
+	writeStmts statements
+
+	// highWater is the latest instant that a transaction has had: an instant never comes before it, so that
+	// a clock which jumps back revives nothing.
+	mu        sync.Mutex
+	highWater int64
+	stored    int64
+	epoch     int64
+
+	queued bool // a message was queued in this batch; the writer's own
+}
+
+type job struct {
+	ctx  context.Context
+	fn   func(*Tx) error
+	err  error
+	done chan struct{}
+}
+
+// Open opens or creates the SQLite database at path, applies the migrations it lacks and starts the writer.
+// clock gives the time of every transaction.
+func Open(ctx context.Context, path string, keys *secret.Keys, clock func() time.Time) (*DB, error) {
+	dsn := "file:" + (&url.URL{Path: path}).EscapedPath() +
+		"?_pragma=foreign_keys(1)&_pragma=busy_timeout(10000)&_pragma=journal_mode(WAL)&_pragma=synchronous(FULL)"
+	writer, err := sql.Open("sqlite", dsn+"&_txlock=immediate")
+	if err != nil {
+		return nil, fmt.Errorf("open database: %w", err)
+	}
+	writer.SetMaxOpenConns(1)
+	if err := migrate(ctx, writer, clock()); err != nil {
+		writer.Close()
+		return nil, fmt.Errorf("open database: %w", err)
+	}
+	readers, err := sql.Open("sqlite", dsn+"&_pragma=query_only(1)")
+	if err != nil {
+		writer.Close()
+		return nil, fmt.Errorf("open database: %w", err)
+	}
+	readers.SetMaxOpenConns(4)
+	readers.SetMaxIdleConns(4)
+	db := &DB{
+		readers: readers, writer: writer, keys: keys, clock: clock,
+		jobs: make(chan *job, 4*maxBatch), wake: make(chan struct{}, 1), closing: make(chan struct{}), done: make(chan struct{}),
+	}
+	if db.conn, err = writer.Conn(ctx); err != nil {
+		readers.Close()
+		writer.Close()
+		return nil, fmt.Errorf("open database: %w", err)
+	}
+	db.readStmts.prepare = readers.PrepareContext
+	db.writeStmts.prepare = db.conn.PrepareContext
+	if err := db.load(ctx); err != nil {
+		db.conn.Close()
+		readers.Close()
+		writer.Close()
+		return nil, fmt.Errorf("open database: %w", err)
+	}
+	go db.write()
+	return db, nil
+}
+
+// load reads what the process keeps of the settings: the high-water time and the epoch.
+func (db *DB) load(ctx context.Context) error {
+	for name, into := range map[string]*int64{"high_water": &db.highWater, "epoch": &db.epoch} {
+		err := db.conn.QueryRowContext(ctx, `SELECT value FROM settings WHERE name = $1`, name).Scan(into)
+		if err != nil && !errors.Is(err, sql.ErrNoRows) {
+			return err
+		}
+	}
+	db.stored = db.highWater
+	return nil
+}
+
+// Epoch counts the restores from backups; what an older epoch issued is void.
+func (db *DB) Epoch() int64 { return db.epoch }
+
+// Close waits for the updates under way and closes the database.
+func (db *DB) Close() error {
+	db.close.Do(func() { close(db.closing) })
+	<-db.done
+	db.readStmts.close()
+	db.writeStmts.close()
+	return errors.Join(db.conn.Close(), db.writer.Close(), db.readers.Close())
+}
+
+// Ping tells whether the database answers.
+func (db *DB) Ping(ctx context.Context) error { return db.readers.PingContext(ctx) }
+
+// kept is an error that is answered although the transaction is committed.
+type kept struct{ error }
+
+func (k kept) Unwrap() error { return k.error }
+
+// Keep marks err as an answer that is to be committed: a refusal that leaves its attempt and its audit event behind.
+func Keep(err error) error { return kept{err} }
+
+// Update runs fn in one serialisable transaction and returns after it is durable. An error of fn rolls back
+// all that it did, unless it is wrapped by Keep. fn must have no effect outside the transaction.
+func (db *DB) Update(ctx context.Context, fn func(*Tx) error) error {
+	j := &job{ctx: ctx, fn: fn, done: make(chan struct{})}
+	select {
+	case db.jobs <- j:
+	case <-db.closing:
+		return ErrClosed
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+	select {
+	case <-j.done:
+	case <-db.done:
+		// The writer has gone: either it has answered this job as its last, or it never will.
+		select {
+		case <-j.done:
+		default:
+			return ErrClosed
+		}
+	}
+	var k kept
+	if errors.As(j.err, &k) {
+		return k.error
+	}
+	return j.err
+}
+
+// View runs fn on one consistent snapshot. What fn writes fails.
+func (db *DB) View(ctx context.Context, fn func(*Tx) error) error {
+	tx, err := db.readers.BeginTx(ctx, &sql.TxOptions{ReadOnly: true})
+	if err != nil {
+		return fmt.Errorf("begin: %w", err)
+	}
+	defer tx.Rollback()
+	wall := db.clock()
+	return fn(&Tx{ctx: ctx, db: db, stmts: &db.readStmts, sqlTx: tx, Now: db.instant(wall), Wall: wall, keys: db.keys})
+}
+
+// instant is the time of a transaction: the clock's, but never before one that was given earlier.
+func (db *DB) instant(wall time.Time) time.Time {
+	db.mu.Lock()
+	defer db.mu.Unlock()
+	ms := max(wall.UnixMilli(), db.highWater)
+	db.highWater = ms
+	return time.UnixMilli(ms).UTC()
+}
+
+func (db *DB) write() {
+	defer close(db.done)
+	for {
+		select {
+		case j := <-db.jobs:
+			db.batch(j)
+		case <-db.closing:
+			for {
+				select {
+				case j := <-db.jobs:
+					db.batch(j)
+				default:
+					return
+				}
+			}
+		}
+	}
+}
+
+// batch runs j and the updates that wait behind it, and commits them together.
+func (db *DB) batch(j *job) {
+	batch := []*job{j}
+	// The batch must end whatever becomes of one caller: its context ends the waiting, not the writing.
+	ctx := context.Background()
+	fail := func(err error) {
+		for _, j := range batch {
+			j.err = err
+			close(j.done)
+		}
+	}
+	if err := db.exec(ctx, "BEGIN IMMEDIATE"); err != nil {
+		fail(fmt.Errorf("begin: %w", err))
+		return
+	}
+	for i := 0; ; i++ {
+		batch[i].err = db.one(ctx, batch[i])
+		if len(batch) == maxBatch {
+			break
+		}
+		select {
+		case next := <-db.jobs:
+			batch = append(batch, next)
+			continue
+		default:
+		}
+		break
+	}
+	if err := db.commit(ctx); err != nil {
+		db.exec(ctx, "ROLLBACK")
+		fail(fmt.Errorf("commit: %w", err))
+		return
+	}
+	if db.queued {
+		db.queued = false
+		select {
+		case db.wake <- struct{}{}:
+		default:
+		}
+	}
+	for _, j := range batch {
+		close(j.done)
+	}
+}
+
+// one runs one update inside its savepoint.
+func (db *DB) one(ctx context.Context, j *job) (err error) {
+	if err := j.ctx.Err(); err != nil {
+		return err
+	}
+	wall := db.clock()
+	tx := &Tx{ctx: ctx, db: db, stmts: &db.writeStmts, conn: db.conn, Now: db.instant(wall), Wall: wall, keys: db.keys}
+	return tx.savepoint("update", func() error { return j.fn(tx) })
+}
+
+// commit writes the high-water time when it has moved by more than a second, and commits.
+func (db *DB) commit(ctx context.Context) error {
+	db.mu.Lock()
+	high := db.highWater
+	db.mu.Unlock()
+	if high > db.stored+1000 {
+		stmt, err := db.writeStmts.get(ctx, `INSERT INTO settings (name, value) VALUES ('high_water', $1) ON CONFLICT (name) DO UPDATE SET value = excluded.value`)
+		if err != nil {
+			return err
+		}
+		if _, err := stmt.ExecContext(ctx, high); err != nil {
+			return err
+		}
+		db.stored = high
+	}
+	return db.exec(ctx, "COMMIT")
+}
+
+func (db *DB) exec(ctx context.Context, text string) error {
+	stmt, err := db.writeStmts.get(ctx, text)
+	if err != nil {
+		return err
+	}
+	_, err = stmt.ExecContext(ctx)
+	return err
+}
+
+// statements are prepared once for each text.
+type statements struct {
+	prepare func(context.Context, string) (*sql.Stmt, error)
+	mu      sync.RWMutex
+	byText  map[string]*sql.Stmt
+}
+
+func (s *statements) get(ctx context.Context, text string) (*sql.Stmt, error) {
+	s.mu.RLock()
+	stmt := s.byText[text]
+	s.mu.RUnlock()
+	if stmt != nil {
+		return stmt, nil
+	}
+	stmt, err := s.prepare(ctx, text)
+	if err != nil {
+		return nil, err
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.byText == nil {
+		s.byText = map[string]*sql.Stmt{}
+	}
+	if other := s.byText[text]; other != nil {
+		stmt.Close()
+		return other, nil
+	}
+	s.byText[text] = stmt
+	return stmt, nil
+}
+
+func (s *statements) close() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for _, stmt := range s.byText {
+		stmt.Close()
+	}
+}

@@ -1,0 +1,185 @@
+package store
+
+import (
+	"time"
+
+	"countersign/internal/secret"
+)
+
+// The states of a withdrawal.
+const (
+	Requested  = "requested"
+	Approved   = "approved"
+	HandedOver = "handed_over"
+	Declined   = "declined"
+	Cancelled  = "cancelled"
+	Expired    = "expired"
+)
+
+// Withdrawal is one request to send an asset away. Amounts are exact decimals.
+type Withdrawal struct {
+	ID, AccountID  string
+	IdempotencyKey string
+	RequestHash    []byte
+	State          string
+	Asset, Network string
+	Address, Memo  string
+	Amount, Fee    string
+	AddressKnown   string // saved | used | new
+	Label          string
+	RequestedAt    time.Time
+	ExpiresAt      time.Time
+	DecidedAt      time.Time
+	WaitsUntil     time.Time // a new address waits until then; zero if it does not
+	ApprovedWay    string
+	ApprovedName   string
+	Fingerprint    []byte // of the approval; nil if there is none
+	SignatureHash  []byte
+}
+
+const withdrawalColumns = `w.id, w.account_id, w.idempotency_key, w.request_hash, w.state, w.asset, w.network, w.address, w.memo, w.amount, w.fee, w.address_known, w.label,
+	w.requested_at, w.expires_at, w.decided_at, w.waits_until, w.approved_way, w.approved_name, a.fingerprint, a.signature_hash
+	FROM withdrawals w LEFT JOIN approvals a ON a.withdrawal_id = w.id`
+
+func (w *Withdrawal) fields() []any {
+	return []any{&w.ID, &w.AccountID, &w.IdempotencyKey, &w.RequestHash, &w.State, &w.Asset, &w.Network, &w.Address, &w.Memo, &w.Amount, &w.Fee, &w.AddressKnown, &w.Label,
+		at{&w.RequestedAt}, at{&w.ExpiresAt}, at{&w.DecidedAt}, at{&w.WaitsUntil}, &w.ApprovedWay, &w.ApprovedName, &w.Fingerprint, &w.SignatureHash}
+}
+
+func (tx *Tx) addressIndex(network, address string) []byte {
+	return tx.keys.MAC("address-index", []byte(network), []byte(address))
+}
+
+// AddWithdrawal inserts a requested withdrawal. ErrExists if the account has used the idempotency key.
+func (tx *Tx) AddWithdrawal(w *Withdrawal) error {
+	return tx.run(`INSERT INTO withdrawals (id, account_id, idempotency_key, request_hash, state, asset, network, address, address_index, memo, amount, fee, address_known, label,
+		requested_at, expires_at, waits_until) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17)`,
+		w.ID, w.AccountID, w.IdempotencyKey, w.RequestHash, Requested, w.Asset, w.Network, w.Address, tx.addressIndex(w.Network, w.Address), w.Memo, w.Amount, w.Fee, w.AddressKnown, w.Label,
+		millis(w.RequestedAt), millis(w.ExpiresAt), millis(w.WaitsUntil))
+}
+
+// Withdrawal reads a withdrawal of an account.
+func (tx *Tx) Withdrawal(accountID, id string) (*Withdrawal, error) {
+	var w Withdrawal
+	return &w, tx.row(w.fields(), `SELECT `+withdrawalColumns+` WHERE w.account_id = $1 AND w.id = $2`, accountID, id)
+}
+
+// WithdrawalByKey reads the withdrawal that was created under an idempotency key.
+func (tx *Tx) WithdrawalByKey(accountID, key string) (*Withdrawal, error) {
+	var w Withdrawal
+	return &w, tx.row(w.fields(), `SELECT `+withdrawalColumns+` WHERE w.account_id = $1 AND w.idempotency_key = $2`, accountID, key)
+}
+
+// WithdrawalOwner finds whose a withdrawal is: for the operator's commands only.
+func (tx *Tx) WithdrawalOwner(id string) (string, error) {
+	var owner string
+	return owner, tx.row([]any{&owner}, `SELECT account_id FROM withdrawals WHERE id = $1`, id)
+}
+
+// WithdrawalsPage reads withdrawals, the newest first, that are older than the one named; "" begins.
+func (tx *Tx) WithdrawalsPage(accountID, before string, limit int) ([]Withdrawal, error) {
+	if before == "" {
+		before = "~"
+	}
+	return rows(tx, (*Withdrawal).fields, `SELECT `+withdrawalColumns+` WHERE w.account_id = $1 AND w.id < $2 ORDER BY w.id DESC LIMIT $3`, accountID, before, limit)
+}
+
+// OpenWithdrawals reads what a freeze cancels: requested, and approved but not handed over.
+func (tx *Tx) OpenWithdrawals(accountID string) ([]Withdrawal, error) {
+	return rows(tx, (*Withdrawal).fields, `SELECT `+withdrawalColumns+` WHERE w.account_id = $1 AND w.state IN ('requested', 'approved')`, accountID)
+}
+
+// OverdueWithdrawals reads requested withdrawals, of any account, whose deadline has passed.
+func (tx *Tx) OverdueWithdrawals(limit int) ([]Withdrawal, error) {
+	return rows(tx, (*Withdrawal).fields, `SELECT `+withdrawalColumns+` WHERE w.state = 'requested' AND w.expires_at <= $1 LIMIT $2`, millis(tx.Now), limit)
+}
+
+// MoveWithdrawal changes the state, once: false if it is not in the state from.
+func (tx *Tx) MoveWithdrawal(id, from, to, way, name string) (bool, error) {
+	return tx.once(`UPDATE withdrawals SET state = $3, decided_at = $4, approved_way = CASE WHEN $5 = '' THEN approved_way ELSE $5 END,
+		approved_name = CASE WHEN $6 = '' THEN approved_name ELSE $6 END WHERE id = $1 AND state = $2`, id, from, to, millis(tx.Now), way, name)
+}
+
+// AddApproval keeps the record of an approval; ErrExists if the withdrawal has one.
+func (tx *Tx) AddApproval(withdrawalID, verificationID string, document, fingerprint, signatureHash []byte) error {
+	return tx.run(`INSERT INTO approvals (withdrawal_id, verification_id, document, fingerprint, signature_hash, created_at) VALUES ($1, $2, $3, $4, $5, $6)`,
+		withdrawalID, verificationID, document, fingerprint, signatureHash, millis(tx.Now))
+}
+
+// Approval reads the record of an approval.
+func (tx *Tx) Approval(withdrawalID string) ([]byte, error) {
+	var document []byte
+	return document, tx.row([]any{&document}, `SELECT document FROM approvals WHERE withdrawal_id = $1`, withdrawalID)
+}
+
+// UsedAddress tells when a withdrawal to this address was last approved; ErrNotFound if never.
+func (tx *Tx) UsedAddress(accountID, network, address string) (time.Time, error) {
+	var last time.Time
+	for _, index := range tx.keys.MACs("address-index", []byte(network), []byte(address)) {
+		err := tx.row([]any{at{&last}}, `SELECT decided_at FROM withdrawals WHERE account_id = $1 AND network = $2 AND address_index = $3 AND state IN ('approved', 'handed_over')
+			ORDER BY decided_at DESC LIMIT 1`, accountID, network, index)
+		if err != ErrNotFound {
+			return last, err
+		}
+	}
+	return last, ErrNotFound
+}
+
+// Balance is what the business says an account has available of an asset.
+type Balance struct{ Asset, Available string }
+
+// Balances reads the balances that are known.
+func (tx *Tx) Balances(accountID string) ([]Balance, error) {
+	return rows(tx, func(b *Balance) []any { return []any{&b.Asset, &b.Available} }, `SELECT asset, available FROM balances WHERE account_id = $1 ORDER BY asset`, accountID)
+}
+
+// Balance reads one balance; ErrNotFound where the business has told none.
+func (tx *Tx) Balance(accountID, asset string) (string, error) {
+	var available string
+	return available, tx.row([]any{&available}, `SELECT available FROM balances WHERE account_id = $1 AND asset = $2`, accountID, asset)
+}
+
+// SetBalance writes a balance.
+func (tx *Tx) SetBalance(accountID, asset, available string) error {
+	return tx.run(`INSERT INTO balances (account_id, asset, available) VALUES ($1, $2, $3) ON CONFLICT (account_id, asset) DO UPDATE SET available = excluded.available`, accountID, asset, available)
+}
+
+// Address is an entry of the address book.
+type Address struct {
+	ID, AccountID, Label, Network, Address, Memo string
+	CreatedAt                                    time.Time
+	sealed                                       []byte
+}
+
+func addressPlace(id string) secret.Place {
+	return secret.Place{Table: "addresses", Column: "address", Row: id}
+}
+
+// AddAddress saves an address. ErrExists if the book has it.
+func (tx *Tx) AddAddress(a *Address) error {
+	return tx.run(`INSERT INTO addresses (id, account_id, label, network, address_sealed, address_index, memo, created_at) VALUES ($1, $2, $3, $4, $5, $6, $7, $8)`,
+		a.ID, a.AccountID, a.Label, a.Network, tx.keys.Seal(addressPlace(a.ID), []byte(a.Address)), tx.addressIndex(a.Network, a.Address), a.Memo, millis(a.CreatedAt))
+}
+
+// Addresses reads the address book, 500 entries at most.
+func (tx *Tx) Addresses(accountID string) ([]Address, error) {
+	list, err := rows(tx, func(a *Address) []any {
+		return []any{&a.ID, &a.AccountID, &a.Label, &a.Network, &a.sealed, &a.Memo, at{&a.CreatedAt}}
+	}, `SELECT id, account_id, label, network, address_sealed, memo, created_at FROM addresses WHERE account_id = $1 ORDER BY id DESC LIMIT 500`, accountID)
+	if err != nil {
+		return nil, err
+	}
+	for i := range list {
+		b, err := tx.keys.Open(addressPlace(list[i].ID), list[i].sealed)
+		if err != nil {
+			return nil, err
+		}
+		list[i].Address = string(b)
+	}
+	return list, nil
+}
+
+// DeleteAddress takes an entry out of the book.
+func (tx *Tx) DeleteAddress(accountID, id string) (bool, error) {
+	return tx.once(`DELETE FROM addresses WHERE account_id = $1 AND id = $2`, accountID, id)
+}

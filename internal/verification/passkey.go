@@ -1,0 +1,357 @@
+package verification
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"time"
+
+	"countersign/approval"
+	"countersign/internal/passkey"
+	"countersign/internal/policy"
+	"countersign/internal/refusal"
+	"countersign/internal/secret"
+	"countersign/internal/store"
+)
+
+// Challenge is what a browser's credential API is called with.
+type Challenge struct {
+	Kind      string          `json:"kind"` // create | get
+	PublicKey json.RawMessage `json:"public_key"`
+	ExpiresAt time.Time       `json:"expires_at"`
+}
+
+// Challenge begins a ceremony: an assertion as the proof, or, after the codes, the creation of a passkey.
+// A verification has MaxChallenges of them; an earlier one stays good until it is spent or expires.
+func (e *Engine) Challenge(ctx context.Context, c Caller, id string) (*Challenge, error) {
+	var out *Challenge
+	err := e.DB.Update(ctx, func(tx *store.Tx) error {
+		v, a, state, err := e.open(tx, c, id)
+		if err != nil {
+			return err
+		}
+		kind, err := e.ceremonyKind(v, state)
+		if err != nil {
+			return err
+		}
+		ok, err := tx.CountChallenge(v.ID, MaxChallenges)
+		if err != nil {
+			return err
+		}
+		if !ok {
+			return refusal.New("challenges_exhausted", "This verification has used up its challenges. Nothing was changed. Begin again.")
+		}
+		if kind == "create" {
+			out, err = e.creation(tx, c, v, a)
+		} else {
+			out, err = e.assertion(tx, c, v, a)
+		}
+		return err
+	})
+	return out, err
+}
+
+// ceremonyKind tells which ceremony is due, or refuses.
+func (e *Engine) ceremonyKind(v *store.Verification, state policy.State) (string, error) {
+	if v.AccountID == "" || e.Policy[v.Purpose].WithoutSession {
+		return "", Blocked(&policy.Block{Code: policy.WayNotAllowed})
+	}
+	req := e.Policy.Require(v.Purpose, state)
+	if v.Purpose == policy.CreatePasskey {
+		switch {
+		case !req.CodesOpen():
+			return "", Blocked(req.CodesBlock)
+		case v.ProvenBy != "codes":
+			return "", refusal.New("conflict", "The codes come first. A passkey is created after they all match.")
+		}
+		return "create", nil
+	}
+	switch {
+	case v.ProvenBy != "":
+		return "", refusal.New("conflict", "The proof is complete; this verification waits for another step.")
+	case !req.PasskeyOpen():
+		return "", Blocked(req.Passkey)
+	}
+	return "get", nil
+}
+
+func (e *Engine) creation(tx *store.Tx, c Caller, v *store.Verification, a *store.Account) (*Challenge, error) {
+	cer, err := e.newCeremony(tx, c, v, "create", secret.Random(32), nil, ChallengeLife)
+	if err != nil {
+		return nil, err
+	}
+	// A browser refuses longer lists; those used last are the likeliest to be on this device.
+	last, err := tx.PasskeysLastUsed(a.ID, ListedCredentials)
+	if err != nil {
+		return nil, err
+	}
+	name := a.Name
+	if factors, err := tx.Factors(a.ID); err == nil && len(factors) > 0 {
+		if email, err := tx.FactorValue(&factors[0]); err == nil {
+			name = email
+		}
+	}
+	display := a.Name
+	if display == "" {
+		display = name
+	}
+	options, err := e.registration(cer, a).Options(name, display, descriptors(last))
+	return &Challenge{Kind: cer.Kind, PublicKey: options, ExpiresAt: cer.ExpiresAt}, err
+}
+
+func (e *Engine) assertion(tx *store.Tx, c Caller, v *store.Verification, a *store.Account) (*Challenge, error) {
+	var nonce []byte
+	challenge, life := secret.Random(32), ChallengeLife
+	if bind := e.Actions[v.Purpose].Details; bind != nil {
+		canonical, err := bind(tx, a, v)
+		if err != nil {
+			return nil, err
+		}
+		nonce, life = secret.Random(32), WithdrawalChallengeLife
+		sum, err := approval.Challenge(nonce, canonical)
+		if err != nil {
+			return nil, err
+		}
+		challenge = sum[:]
+	}
+	cer, err := e.newCeremony(tx, c, v, "get", challenge, nonce, life)
+	if err != nil {
+		return nil, err
+	}
+	// All of them, or none: with a partial list a browser would hide the rest.
+	var allow []passkey.Descriptor
+	if a.Passkeys <= ListedCredentials {
+		list, err := tx.PasskeysLastUsed(a.ID, ListedCredentials)
+		if err != nil {
+			return nil, err
+		}
+		allow = descriptors(list)
+	}
+	options, err := passkey.Assertion{RP: e.RP, Origin: cer.Origin, Challenge: cer.Challenge}.Options(allow)
+	return &Challenge{Kind: cer.Kind, PublicKey: options, ExpiresAt: cer.ExpiresAt}, err
+}
+
+func (e *Engine) newCeremony(tx *store.Tx, c Caller, v *store.Verification, kind string, challenge, nonce []byte, life time.Duration) (*store.Ceremony, error) {
+	cer := &store.Ceremony{ID: secret.NewID("cer", tx.Now), VerificationID: v.ID, Kind: kind, Challenge: challenge, Nonce: nonce, Origin: c.Origin, RPID: e.RP.ID,
+		CreatedAt: tx.Now, ExpiresAt: tx.Now.Add(life)}
+	return cer, tx.AddCeremony(cer)
+}
+
+func (e *Engine) registration(cer *store.Ceremony, a *store.Account) passkey.Registration {
+	return passkey.Registration{RP: passkey.RelyingParty{ID: cer.RPID, Name: e.RP.Name}, Origin: cer.Origin, Challenge: cer.Challenge, UserHandle: a.Handle}
+}
+
+func descriptors(list []store.Passkey) []passkey.Descriptor {
+	out := make([]passkey.Descriptor, len(list))
+	for i, p := range list {
+		out[i] = passkey.Descriptor{ID: p.CredentialID, Transports: p.Transports}
+	}
+	return out
+}
+
+// SubmitPasskey takes the browser's answer to a challenge. The challenge is spent first, whatever comes of the answer.
+func (e *Engine) SubmitPasskey(ctx context.Context, c Caller, id string, credential json.RawMessage, name string) (*View, error) {
+	var view *View
+	err := e.DB.Update(ctx, func(tx *store.Tx) error {
+		v, a, state, err := e.open(tx, c, id)
+		if err != nil {
+			return err
+		}
+		kind, err := e.ceremonyKind(v, state)
+		if err != nil {
+			return err
+		}
+		cer, err := e.spend(tx, v, kind, credential)
+		if err != nil {
+			return e.refusePasskey(tx, c, v, err)
+		}
+		var done *Completed
+		// What a refused answer has written, its use of the key included, must not stay.
+		err = tx.Nested(func() (err error) {
+			if kind == "create" {
+				done, err = e.created(cer, a, credential, name)
+			} else {
+				done, err = e.asserted(tx, c, v, a, cer, credential)
+			}
+			return err
+		})
+		if err != nil {
+			return e.refusePasskey(tx, c, v, err)
+		}
+		view, err = e.advance(tx, c, v, a, done)
+		return err
+	})
+	return view, err
+}
+
+// spend consumes the ceremony whose challenge the answer claims. Only then is the answer looked into.
+func (e *Engine) spend(tx *store.Tx, v *store.Verification, kind string, credential []byte) (*store.Ceremony, error) {
+	claimed, err := passkey.ClaimedChallenge(credential, kind == "create")
+	if err != nil {
+		return nil, err
+	}
+	cer, err := tx.CeremonyByChallenge(v.ID, claimed)
+	if errors.Is(err, store.ErrNotFound) {
+		return nil, &passkey.Refusal{Reason: "challenge is not one of this verification", Step: "challenge"}
+	}
+	if err != nil {
+		return nil, err
+	}
+	ok, err := tx.SpendCeremony(cer.ID)
+	switch {
+	case err != nil:
+		return nil, err
+	case !ok && !cer.ConsumedAt.IsZero():
+		return nil, refusal.New("challenge_used", "This answer was given before. Nothing was changed. Try again.")
+	case !ok:
+		return nil, refusal.New("challenge_expired", "The request expired. Nothing was changed. Try again.")
+	case cer.Kind != kind:
+		return nil, &passkey.Refusal{Reason: "challenge is of another ceremony", Step: "challenge"}
+	}
+	return cer, nil
+}
+
+func (e *Engine) created(cer *store.Ceremony, a *store.Account, credential []byte, name string) (*Completed, error) {
+	key, err := e.registration(cer, a).Verify(credential)
+	if err != nil {
+		return nil, err
+	}
+	return &Completed{Credential: key, Ceremony: cer, Name: name}, nil
+}
+
+func (e *Engine) asserted(tx *store.Tx, c Caller, v *store.Verification, a *store.Account, cer *store.Ceremony, credential []byte) (*Completed, error) {
+	resp, err := passkey.ParseResponse(credential)
+	if err != nil {
+		return nil, err
+	}
+	if cer.Nonce != nil {
+		if err := e.sameDetails(tx, v, a, cer); err != nil {
+			return nil, err
+		}
+	}
+	p, err := e.UsePasskey(tx, a, resp, passkey.Assertion{RP: passkey.RelyingParty{ID: cer.RPID, Name: e.RP.Name}, Origin: cer.Origin, Challenge: cer.Challenge}, c)
+	if err != nil {
+		return nil, err
+	}
+	if !e.Policy.ServesPasskey(v.Purpose, p.WithdrawalPower, false) {
+		return nil, Blocked(&policy.Block{Code: policy.PasskeyWithoutPower})
+	}
+	return &Completed{Way: "passkey", Passkey: p, Ceremony: cer, Response: resp}, nil
+}
+
+// sameDetails derives the challenge anew from what the object is now.
+func (e *Engine) sameDetails(tx *store.Tx, v *store.Verification, a *store.Account, cer *store.Ceremony) error {
+	canonical, err := e.Actions[v.Purpose].Details(tx, a, v)
+	if err != nil {
+		return err
+	}
+	sum, err := approval.Challenge(cer.Nonce, canonical)
+	if err != nil {
+		return err
+	}
+	if string(sum[:]) != string(cer.Challenge) {
+		return refusal.New("details_changed", "The details changed after they were shown. Nothing was sent. Review them again.")
+	}
+	return nil
+}
+
+// errRegressed is a device-bound key whose counter did not grow: the key may have been copied.
+var errRegressed = errors.New("verification: signature counter did not grow")
+
+// UsePasskey verifies an assertion by one of the account's passkeys and records the use.
+func (e *Engine) UsePasskey(tx *store.Tx, a *store.Account, resp *passkey.Response, with passkey.Assertion, c Caller) (*store.Passkey, error) {
+	p, err := tx.PasskeyByCredential(a.ID, resp.CredentialID)
+	if errors.Is(err, store.ErrNotFound) {
+		return nil, &passkey.Refusal{Reason: "credential is not one of this account", Step: "WebAuthn L3 §7.2 step 6"}
+	}
+	if err != nil {
+		return nil, err
+	}
+	result, err := with.Verify(resp, passkey.Credential{ID: p.CredentialID, PublicKey: p.PublicKey, Algorithm: p.Algorithm, SignCount: p.SignCount,
+		BackupEligible: p.BackupEligible, BackupState: p.BackupState}, a.Handle)
+	if err != nil {
+		return nil, err
+	}
+	if !p.SuspendedAt.IsZero() {
+		return nil, suspended()
+	}
+	if result.CounterRegressed {
+		return nil, &regressed{passkey: p}
+	}
+	ok, err := tx.UsePasskey(p, result.SignCount, result.BackupState, c.Browser)
+	if err != nil {
+		return nil, err
+	}
+	if !ok {
+		return nil, &passkey.Refusal{Reason: "signature counter moved meanwhile", Step: "WebAuthn L3 §7.2 step 22"}
+	}
+	return p, nil
+}
+
+type regressed struct{ passkey *store.Passkey }
+
+func (r *regressed) Error() string { return errRegressed.Error() }
+func (r *regressed) Unwrap() error { return errRegressed }
+
+func suspended() *refusal.Refusal {
+	return refusal.New("passkey_suspended", "This passkey is suspended, because its counter went back: it may have been copied. Use codes, and create a new passkey.")
+}
+
+// Suspend takes a passkey out of use after its counter went back, and tells the customer. It returns the refusal to answer,
+// or nil if err is about something else.
+func (e *Engine) Suspend(tx *store.Tx, c Caller, a *store.Account, err error) (*refusal.Refusal, error) {
+	var r *regressed
+	if !errors.As(err, &r) {
+		return nil, nil
+	}
+	if err := tx.SuspendPasskey(a.ID, r.passkey.ID); err != nil {
+		return nil, err
+	}
+	if err := tx.BumpSecurity(a.ID); err != nil {
+		return nil, err
+	}
+	if err := tx.Record(c.Event(a.ID, "passkey.suspended", false, map[string]string{"passkey": r.passkey.ID})); err != nil {
+		return nil, err
+	}
+	return suspended(), e.Notifier.Alert(tx, a, "passkey.suspended", c.From(), [2]string{"Passkey", r.passkey.Name})
+}
+
+// refusePasskey commits a refused answer: the spent challenge, the audit event, and what a regressed counter brings about.
+func (e *Engine) refusePasskey(tx *store.Tx, c Caller, v *store.Verification, cause error) error {
+	a, err := tx.Account(v.AccountID)
+	if err != nil {
+		return err
+	}
+	r, err := e.Suspend(tx, c, a, cause)
+	if err != nil {
+		return err
+	}
+	reason := ""
+	if r == nil {
+		if r, reason = Refused(cause); r == nil {
+			return cause
+		}
+	}
+	if err := tx.Record(c.Event(v.AccountID, "passkey.refused", false, map[string]string{"purpose": string(v.Purpose), "code": r.Code, "reason": reason})); err != nil {
+		return err
+	}
+	return store.Keep(r)
+}
+
+// Refused translates a protocol error into the refusal that a client may see, and the reason that only the log has.
+// It returns nil for an error that is no refusal.
+func Refused(err error) (r *refusal.Refusal, reason string) {
+	var p *passkey.Refusal
+	switch {
+	case refusal.As(err) != nil:
+		r = refusal.As(err)
+		return r, r.Code
+	case errors.Is(err, passkey.ErrBackupEligibleChanged):
+		return refusal.New("backup_flag_changed", "This passkey says something else about being synced than when it was created. Use codes, and create a new passkey."), "backup eligibility changed"
+	case errors.Is(err, passkey.ErrUserNotVerified):
+		return refusal.New("user_not_verified", "Your password manager did not check that it is you. Unlock it with your face, fingerprint or screen lock, or use codes."), "user not verified"
+	case errors.As(err, &p):
+		return refusal.New("passkey_refused", "This passkey was not accepted. Try again, or use codes."), p.Reason
+	}
+	return nil, ""
+}

@@ -1,0 +1,203 @@
+// Package verification is the heart of the service: somebody proves who they are, for one purpose with exact details,
+// in one of the ways that the policy allows, before it expires, and once.
+//
+// A verification is a row. Its life, whatever the purpose:
+//
+//	Begin ──► proof by what is bound: codes (and password), or one passkey assertion
+//	             │
+//	             ├─ a new factor is bound ──► its code                 (next = new_factor)
+//	             ├─ a passkey is created  ──► the new key's attestation (next = create_passkey)
+//	             ├─ a last choice is due  ──► Finish                    (next = finish)
+//	             ▼
+//	          the Action, in the transaction that ends the verification
+//
+// There is no state called "verified" that outlives this row, and no other route to an Action. What was true when a
+// verification began is checked again in the transaction that ends it: the policy, and the account's security version.
+// A refusal commits its spend, its attempt and its audit event, and changes nothing else.
+package verification
+
+import (
+	"time"
+
+	"countersign/internal/delivery"
+	"countersign/internal/notice"
+	"countersign/internal/passkey"
+	"countersign/internal/password"
+	"countersign/internal/policy"
+	"countersign/internal/secret"
+	"countersign/internal/store"
+)
+
+// How long things live, and how much of them there is.
+const (
+	Life          = 15 * time.Minute
+	CodeLife      = 10 * time.Minute
+	ResendAfter   = time.Minute
+	ChallengeLife = 5 * time.Minute
+	// WithdrawalChallengeLife is shorter, as money waits behind it.
+	WithdrawalChallengeLife = 3 * time.Minute
+	MaxFailures             = 5
+	MaxChallenges           = 5
+	// ListedCredentials is how many credential ids a browser takes in one list.
+	ListedCredentials = 64
+)
+
+// Caller is who sends a request, as far as the transport can tell. Nothing in it is proof of a person.
+type Caller struct {
+	// Session is nil for somebody who is not signed in.
+	Session *store.Session
+	// DeviceHash is the hash of the browser's own secret: it binds verifications that begin without a session.
+	DeviceHash []byte
+	Browser    string // as people know it: "Safari on iPhone"
+	Address    string // IP address
+	Origin     string // one of the configured origins
+	Locale     string
+}
+
+// From is the caller as a notice describes them.
+func (c Caller) From() notice.From { return notice.From{Browser: c.Browser, Address: c.Address} }
+
+func (c Caller) sessionID() string {
+	if c.Session == nil {
+		return ""
+	}
+	return c.Session.ID
+}
+
+// AccountID is the signed-in account, "" if there is none.
+func (c Caller) AccountID() string {
+	if c.Session == nil {
+		return ""
+	}
+	return c.Session.AccountID
+}
+
+// Event makes an audit event that names the caller.
+func (c Caller) Event(accountID, kind string, ok bool, data map[string]string) store.Event {
+	return store.Event{AccountID: accountID, Kind: kind, OK: ok, SessionID: c.sessionID(), Browser: c.Browser, Address: c.Address, Data: data}
+}
+
+// Request is what a verification is begun with.
+type Request struct {
+	Purpose policy.Purpose
+	Object  string
+	// Value is the new address, number, password or phrase.
+	Value   string
+	Address *AddressInput
+}
+
+// AddressInput is an entry for the address book.
+type AddressInput struct{ Label, Network, Address, Memo string }
+
+// NewFactor is a factor that is to be bound, as an Action's Begin gives it.
+type NewFactor struct {
+	Kind policy.Kind
+	// Value is the normalised address or number; "" for an authenticator, whose secret is made when its turn comes.
+	Value, Hint string
+}
+
+// Payload is what a verification keeps, sealed, for its Action.
+type Payload struct {
+	Value   string        `json:"value,omitempty"`
+	Secret  []byte        `json:"secret,omitempty"` // of a new authenticator
+	Address *AddressInput `json:"address,omitempty"`
+	Locale  string        `json:"locale,omitempty"`
+	Extra   string        `json:"extra,omitempty"`
+}
+
+// Choice is what a customer decides at the last step of some purposes.
+type Choice struct {
+	PasswordHash string
+	KeepAll      bool
+	Keep         []string // ids of passkeys
+}
+
+// Completed is a verification that has everything it asked. An Action acts upon it.
+type Completed struct {
+	V       *store.Verification
+	Account *store.Account // nil for a registration
+	Payload Payload
+	Caller  Caller
+	// Way is "codes" or "passkey".
+	Way string
+	// Kinds are the factors whose codes answered, where the way was codes.
+	Kinds []policy.Kind
+	// Passkey, Ceremony and Response are the assertion, where the way was the passkey.
+	Passkey  *store.Passkey
+	Ceremony *store.Ceremony
+	Response *passkey.Response
+	// Credential is the new key of a passkey creation, Name the name its owner gave.
+	Credential *passkey.Credential
+	Name       string
+	// NewStep is the time step by which a new authenticator proved itself.
+	NewStep int64
+	Choice  Choice
+	// Bound are the factors bound when the transaction began.
+	Bound []policy.Kind
+}
+
+// Result is what a completed verification answers.
+type Result struct {
+	Session  any `json:"session,omitempty"`
+	Passkey  any `json:"passkey,omitempty"`
+	Withdraw any `json:"withdrawal,omitempty"`
+	Hold     any `json:"hold,omitempty"`
+	Accepted any `json:"accepted_credentials,omitempty"`
+}
+
+// Action is what one purpose adds to the engine. Each function runs inside a transaction; nil means there is nothing to do.
+type Action struct {
+	// Begin checks the request and gives what to keep for Finish.
+	Begin func(tx *store.Tx, a *store.Account, c Caller, r *Request) (Payload, *NewFactor, error)
+	// Check tells whether the object is still there to be acted upon. It runs at every step.
+	Check func(tx *store.Tx, a *store.Account, v *store.Verification) error
+	// Details are the canonical bytes that a passkey's challenge commits to; nil where the purpose has none.
+	Details func(tx *store.Tx, a *store.Account, v *store.Verification) ([]byte, error)
+	// Choose tells whether the customer has a choice to make before Finish.
+	Choose func(tx *store.Tx, a *store.Account, v *store.Verification, bound []policy.Kind) (bool, error)
+	// Finish acts.
+	Finish func(tx *store.Tx, c *Completed) (*Result, error)
+	// HoldAfter is the hold that finishing will cause, 0 for none.
+	HoldAfter func(a *store.Account, bound []policy.Kind, now time.Time) time.Duration
+	// View describes the object for the one who is asked to approve it.
+	View func(tx *store.Tx, a *store.Account, v *store.Verification) (any, error)
+	// Line is what a code's message says of a withdrawal.
+	Line func(tx *store.Tx, a *store.Account, v *store.Verification) (*delivery.WithdrawalLine, error)
+}
+
+// Limits are the budgets of failures and of sending.
+type Limits struct {
+	// Guesses are wrong codes, of one account before a session, of one known device, or of one account's sessions.
+	Guesses store.Allowance
+	// Begins are verifications begun without a session from one client address.
+	Begins store.Allowance
+	// SendTo, SendFor, SendFrom and SendAll are messages to one destination, for one account, from one client address, and in all.
+	SendTo, SendFor, SendFrom, SendAll store.Allowance
+}
+
+// DefaultLimits are those of a production service.
+func DefaultLimits() Limits {
+	hour := time.Hour
+	return Limits{
+		Guesses:  store.Allowance{Limit: 10, Window: hour, Grow: true},
+		Begins:   store.Allowance{Limit: 60, Window: 10 * time.Minute},
+		SendTo:   store.Allowance{Limit: 10, Window: hour},
+		SendFor:  store.Allowance{Limit: 20, Window: hour},
+		SendFrom: store.Allowance{Limit: 60, Window: hour},
+		SendAll:  store.Allowance{Limit: 20000, Window: hour},
+	}
+}
+
+// Engine runs verifications. Its fields are set once, before the first request.
+type Engine struct {
+	DB       *store.DB
+	Keys     *secret.Keys
+	Policy   policy.Table
+	RP       passkey.RelyingParty
+	Notifier notice.Notifier
+	Hasher   *password.Hasher
+	Limits   Limits
+	Actions  map[policy.Purpose]Action
+	// PasskeyList describes the passkeys that a last choice is made from.
+	PasskeyList func(tx *store.Tx, accountID string, c Caller) (any, error)
+}

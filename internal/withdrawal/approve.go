@@ -1,0 +1,291 @@
+package withdrawal
+
+import (
+	"context"
+	"crypto/sha256"
+	"encoding/base64"
+
+	"countersign/approval"
+	"countersign/internal/asset"
+	"countersign/internal/delivery"
+	"countersign/internal/policy"
+	"countersign/internal/refusal"
+	"countersign/internal/store"
+	"countersign/internal/verification"
+)
+
+func (s *Service) beginApproval(tx *store.Tx, a *store.Account, _ verification.Caller, r *verification.Request) (verification.Payload, *verification.NewFactor, error) {
+	_, err := s.open(tx, a.ID, r.Object)
+	return verification.Payload{}, nil, err
+}
+
+// open reads a withdrawal that can still be approved.
+func (s *Service) open(tx *store.Tx, accountID, id string) (*store.Withdrawal, error) {
+	w, err := tx.Withdrawal(accountID, id)
+	if err != nil {
+		return nil, missing(err)
+	}
+	switch {
+	case w.State == store.Requested && !w.ExpiresAt.After(tx.Now), w.State == store.Expired:
+		return nil, refusal.New("withdrawal_expired", "The time to approve this withdrawal is over. Nothing was sent. Request it again.")
+	case w.State != store.Requested:
+		return nil, refusal.New("withdrawal_not_requested", "This withdrawal is "+w.State+" and cannot be approved.").With("state", w.State)
+	case w.WaitsUntil.After(tx.Now):
+		return nil, refusal.New("address_waiting", "New addresses wait before anything is sent to them.").With("until", w.WaitsUntil).Until(w.WaitsUntil)
+	}
+	return w, nil
+}
+
+func (s *Service) checkApproval(tx *store.Tx, a *store.Account, v *store.Verification) error {
+	_, err := s.open(tx, a.ID, v.Object)
+	return err
+}
+
+func (s *Service) details(tx *store.Tx, a *store.Account, v *store.Verification) ([]byte, error) {
+	w, err := s.open(tx, a.ID, v.Object)
+	if err != nil {
+		return nil, err
+	}
+	return s.canonical(w)
+}
+
+func (s *Service) reviewed(tx *store.Tx, a *store.Account, v *store.Verification) (any, error) {
+	w, err := tx.Withdrawal(a.ID, v.Object)
+	if err != nil {
+		return nil, missing(err)
+	}
+	return s.view(tx, w)
+}
+
+// line is what a code's message says: amount and the ends of the address.
+func (s *Service) line(tx *store.Tx, a *store.Account, v *store.Verification) (*delivery.WithdrawalLine, error) {
+	w, err := tx.Withdrawal(a.ID, v.Object)
+	if err != nil {
+		return nil, missing(err)
+	}
+	n := min(6, len(w.Address)/2)
+	return &delivery.WithdrawalLine{Amount: w.Amount, Asset: w.Asset, AddressStart: w.Address[:n], AddressEnd: w.Address[len(w.Address)-n:]}, nil
+}
+
+// finishApproval is the one place where a withdrawal becomes approved. It runs in the transaction that consumes the proof,
+// checks again all that the proof was asked for, and leaves the record by which anybody can check it.
+func (s *Service) finishApproval(tx *store.Tx, c *verification.Completed) (*verification.Result, error) {
+	w, err := s.open(tx, c.Account.ID, c.V.Object)
+	if err != nil {
+		return nil, err
+	}
+	if err := s.allowed(c, tx); err != nil {
+		return nil, err
+	}
+	as, network, err := s.lookUp(w.Asset, w.Network)
+	if err != nil {
+		return nil, err
+	}
+	if err := s.affordable(tx, w.AccountID, as, network, w.Amount); err != nil {
+		return nil, err
+	}
+	document, signature, err := s.record(tx, c, w)
+	if err != nil {
+		return nil, err
+	}
+	name := ""
+	if c.Passkey != nil {
+		name = c.Passkey.Name
+	}
+	ok, err := tx.MoveWithdrawal(w.ID, store.Requested, store.Approved, c.Way, name)
+	if err != nil {
+		return nil, err
+	}
+	if !ok {
+		return nil, refusal.New("withdrawal_not_requested", "This withdrawal was decided meanwhile.")
+	}
+	if err := s.book(tx, w, as, false); err != nil {
+		return nil, err
+	}
+	body, err := document.Marshal()
+	if err != nil {
+		return nil, err
+	}
+	fingerprint, err := document.Fingerprint()
+	if err != nil {
+		return nil, err
+	}
+	hash := sha256.Sum256(signature)
+	if err := tx.AddApproval(w.ID, c.V.ID, body, fingerprint[:], hash[:]); err != nil {
+		return nil, err
+	}
+	if err := tx.Record(c.Caller.Event(w.AccountID, "withdrawal.approved", true, map[string]string{"withdrawal": w.ID, "asset": w.Asset, "amount": w.Amount, "way": c.Way})); err != nil {
+		return nil, err
+	}
+	if w, err = tx.Withdrawal(w.AccountID, w.ID); err != nil {
+		return nil, err
+	}
+	view, err := s.view(tx, w)
+	if err != nil {
+		return nil, err
+	}
+	line, err := s.line(tx, c.Account, c.V)
+	if err != nil {
+		return nil, err
+	}
+	return &verification.Result{Withdraw: view}, s.Engine.Notifier.Alert(tx, c.Account, "withdrawal.approved", c.Caller.From(),
+		[2]string{"Amount", w.Amount + " " + w.Asset}, [2]string{"To", line.AddressStart + "…" + line.AddressEnd})
+}
+
+// allowed asks the policy once more, with what is true in this transaction.
+func (s *Service) allowed(c *verification.Completed, tx *store.Tx) error {
+	req := s.Engine.Policy.Require(policy.ApproveWithdrawal, verification.StateOf(c.Account, c.Bound, tx.Now))
+	switch {
+	case c.Way == "passkey" && !req.PasskeyOpen():
+		return verification.Blocked(req.Passkey)
+	case c.Way == "passkey" && !c.Passkey.WithdrawalPower:
+		return verification.Blocked(&policy.Block{Code: policy.PasskeyWithoutPower})
+	case c.Way == "codes" && !req.CodesOpen():
+		return verification.Blocked(req.CodesBlock)
+	case c.Way == "codes" && len(c.Kinds) != len(req.Codes):
+		return verification.Blocked(&policy.Block{Code: policy.FactorsIncomplete})
+	}
+	return nil
+}
+
+// record makes the approval's document. signature is the passkey's, or the server's where codes were given.
+func (s *Service) record(tx *store.Tx, c *verification.Completed, w *store.Withdrawal) (doc approval.Approval, signature []byte, err error) {
+	canonical, err := s.canonical(w)
+	if err != nil {
+		return doc, nil, err
+	}
+	doc = approval.Approval{Version: approval.Version, Details: string(canonical), ApprovedAt: approval.FormatTime(tx.Now)}
+	b64 := base64.RawURLEncoding.EncodeToString
+	if c.Way == "passkey" {
+		doc.Passkey = &approval.PasskeyEvidence{RelyingParty: c.Ceremony.RPID, Origin: c.Ceremony.Origin, CredentialID: b64(c.Passkey.CredentialID), PublicKey: b64(c.Passkey.PublicKey),
+			Algorithm: c.Passkey.Algorithm, Nonce: b64(c.Ceremony.Nonce), AuthenticatorData: b64(c.Response.AuthenticatorData), ClientDataJSON: b64(c.Response.ClientDataJSON),
+			Signature: b64(c.Response.Signature)}
+		return doc, c.Response.Signature, nil
+	}
+	factors := make([]string, len(c.Kinds))
+	for i, k := range c.Kinds {
+		factors[i] = string(k)
+	}
+	id, key := s.Engine.Keys.Signer()
+	if doc.Codes, err = approval.SignCodes(key, id, canonical, factors, tx.Now); err != nil {
+		return doc, nil, err
+	}
+	return doc, []byte(doc.Codes.Signature), nil
+}
+
+// book takes the amount off the balance that the business has told, or gives it back.
+func (s *Service) book(tx *store.Tx, w *store.Withdrawal, as asset.Asset, back bool) error {
+	text, err := tx.Balance(w.AccountID, w.Asset)
+	if err == store.ErrNotFound {
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	available, err := asset.ParseAmount(text, as.Decimals)
+	if err != nil {
+		return err
+	}
+	amount, err := asset.ParseAmount(w.Amount, as.Decimals)
+	if err != nil {
+		return err
+	}
+	if back {
+		available = available.Add(amount)
+	} else {
+		available = available.Sub(amount)
+	}
+	return tx.SetBalance(w.AccountID, w.Asset, available.String())
+}
+
+// Cancel takes back a requested withdrawal. The session suffices: nothing leaves by it.
+func (s *Service) Cancel(ctx context.Context, c verification.Caller, id string) (*View, error) {
+	var view *View
+	err := s.Engine.DB.Update(ctx, func(tx *store.Tx) error {
+		w, err := tx.Withdrawal(c.AccountID(), id)
+		if err != nil {
+			return missing(err)
+		}
+		if w.State != store.Requested {
+			return refusal.New("withdrawal_not_requested", "This withdrawal is "+w.State+" and cannot be cancelled.").With("state", w.State)
+		}
+		if err := s.end(tx, w, store.Cancelled, c, "customer"); err != nil {
+			return err
+		}
+		w, err = tx.Withdrawal(c.AccountID(), id)
+		if err != nil {
+			return err
+		}
+		view, err = s.view(tx, w)
+		return err
+	})
+	return view, err
+}
+
+// CancelOpen cancels, at a freeze, what is requested and what is approved but not handed over.
+func (s *Service) CancelOpen(tx *store.Tx, a *store.Account, c verification.Caller) error {
+	open, err := tx.OpenWithdrawals(a.ID)
+	if err != nil {
+		return err
+	}
+	for i := range open {
+		if err := s.end(tx, &open[i], store.Cancelled, c, "freeze"); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// Decline is the business saying no to a requested withdrawal.
+func (s *Service) Decline(ctx context.Context, id, reason string) error {
+	return s.Engine.DB.Update(ctx, func(tx *store.Tx) error {
+		owner, err := tx.WithdrawalOwner(id)
+		if err != nil {
+			return missing(err)
+		}
+		w, err := tx.Withdrawal(owner, id)
+		if err != nil {
+			return err
+		}
+		if w.State != store.Requested {
+			return refusal.New("withdrawal_not_requested", "This withdrawal is "+w.State+" and cannot be declined.")
+		}
+		return s.end(tx, w, store.Declined, verification.Caller{}, reason)
+	})
+}
+
+// ExpireOverdue moves requested withdrawals whose deadline has passed to expired, 100 at most, and tells how many.
+func (s *Service) ExpireOverdue(ctx context.Context) (n int, err error) {
+	err = s.Engine.DB.Update(ctx, func(tx *store.Tx) error {
+		overdue, err := tx.OverdueWithdrawals(100)
+		if err != nil {
+			return err
+		}
+		for i := range overdue {
+			if err := s.end(tx, &overdue[i], store.Expired, verification.Caller{}, "deadline"); err != nil {
+				return err
+			}
+		}
+		n = len(overdue)
+		return nil
+	})
+	return n, err
+}
+
+// end moves a withdrawal to one of its final states, and gives back what an approval had taken off the balance.
+func (s *Service) end(tx *store.Tx, w *store.Withdrawal, to string, c verification.Caller, by string) error {
+	ok, err := tx.MoveWithdrawal(w.ID, w.State, to, "", "")
+	if err != nil || !ok {
+		return err
+	}
+	if w.State == store.Approved {
+		as, _, err := s.lookUp(w.Asset, w.Network)
+		if err != nil {
+			return err
+		}
+		if err := s.book(tx, w, as, true); err != nil {
+			return err
+		}
+	}
+	return tx.Record(c.Event(w.AccountID, "withdrawal."+to, true, map[string]string{"withdrawal": w.ID, "asset": w.Asset, "amount": w.Amount, "by": by}))
+}

@@ -1,0 +1,342 @@
+// Package withdrawal has the flow of money leaving: requested, reviewed, approved, and nothing twice.
+//
+//	requested ──approve──► approved ──hand over──► handed_over
+//	    │ │ │                 └─cancel (a freeze)─► cancelled
+//	    │ │ └─decline──► declined
+//	    │ └───cancel───► cancelled
+//	    └─────expire───► expired
+//
+// Every arrow is one conditional update of the state, so that of two at once one finds it gone. What happens on the
+// chain is not ours to claim.
+package withdrawal
+
+import (
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"encoding/json"
+	"errors"
+	"regexp"
+	"time"
+
+	"countersign/approval"
+	"countersign/internal/account"
+	"countersign/internal/asset"
+	"countersign/internal/policy"
+	"countersign/internal/refusal"
+	"countersign/internal/secret"
+	"countersign/internal/store"
+	"countersign/internal/verification"
+)
+
+// Life is how long a requested withdrawal waits for its approval.
+const Life = 10 * time.Minute
+
+// Service runs the flow. Its fields are set once.
+type Service struct {
+	Engine  *verification.Engine
+	Catalogue asset.Catalogue
+	Holds   policy.Holds
+	// Fiat gives a demo figure for an amount; nil where no prices are known.
+	Fiat func(assetCode, amount string) *string
+}
+
+// Actions are what this package does at the end of verifications.
+func (s *Service) Actions() map[policy.Purpose]verification.Action {
+	return map[policy.Purpose]verification.Action{
+		policy.ApproveWithdrawal: {Begin: s.beginApproval, Check: s.checkApproval, Details: s.details, Finish: s.finishApproval, View: s.reviewed, Line: s.line},
+		policy.SaveAddress:       {Begin: s.beginSave, Finish: s.finishSave},
+	}
+}
+
+// Input is a request to withdraw.
+type Input struct{ Asset, Network, Address, Memo, Amount string }
+
+// View is a withdrawal as its owner sees it.
+type View struct {
+	ID              string      `json:"id"`
+	State           string      `json:"state"`
+	Asset           string      `json:"asset"`
+	Network         string      `json:"network"`
+	NetworkName     string      `json:"network_name"`
+	Standard        string      `json:"standard"`
+	Address         string      `json:"address"`
+	Groups          []string    `json:"groups"`
+	Memo            string      `json:"memo"`
+	Amount          string      `json:"amount"`
+	Fee             string      `json:"fee"`
+	Receives        string      `json:"receives"`
+	Fiat            *string     `json:"fiat"`
+	AddressKnown    string      `json:"address_known"`
+	Label           string      `json:"label"`
+	Lookalike       *Lookalike  `json:"lookalike"`
+	RequestedAt     time.Time   `json:"requested_at"`
+	ExpiresAt       time.Time   `json:"expires_at"`
+	DecidedAt       *time.Time  `json:"decided_at"`
+	ApprovedBy      *ApprovedBy `json:"approved_by"`
+	Fingerprint     *string     `json:"fingerprint"`
+	DetailsDigest   string      `json:"details_digest"`
+	SignatureDigest *string     `json:"signature_digest"`
+	WaitsUntil      *time.Time  `json:"waits_until"`
+}
+
+// ApprovedBy names the way and, for a passkey, its name at that time.
+type ApprovedBy struct {
+	Way     string `json:"way"`
+	Passkey string `json:"passkey"`
+}
+
+// Lookalike is a saved or used address that an entered one could be mistaken for.
+type Lookalike struct {
+	Address string   `json:"address"`
+	Label   string   `json:"label"`
+	Groups  []string `json:"groups"`
+}
+
+var idempotencyKey = regexp.MustCompile(`^[\x21-\x7e]{8,128}$`)
+
+// Request records a withdrawal. The same key with the same input answers the same withdrawal again, with other input a refusal.
+func (s *Service) Request(ctx context.Context, c verification.Caller, key string, in Input) (*View, error) {
+	if !idempotencyKey.MatchString(key) {
+		return nil, refusal.Field("invalid_request", "Idempotency-Key", "Send an Idempotency-Key header of 8 to 128 visible ASCII characters, a new one for each withdrawal.")
+	}
+	b, err := json.Marshal(in)
+	if err != nil {
+		return nil, err
+	}
+	hash := sha256.Sum256(b)
+	var view *View
+	err = s.Engine.DB.Update(ctx, func(tx *store.Tx) error {
+		if before, err := tx.WithdrawalByKey(c.AccountID(), key); err == nil {
+			if string(before.RequestHash) != string(hash[:]) {
+				return refusal.Field("idempotency_mismatch", "Idempotency-Key", "This key was used for another withdrawal. Use a new one.")
+			}
+			view, err = s.view(tx, before)
+			return err
+		} else if !errors.Is(err, store.ErrNotFound) {
+			return err
+		}
+		a, err := tx.Account(c.AccountID())
+		if err != nil {
+			return err
+		}
+		w, err := s.check(tx, a, in)
+		if err != nil {
+			return err
+		}
+		w.IdempotencyKey, w.RequestHash = key, hash[:]
+		if err := tx.AddWithdrawal(w); err != nil {
+			return err
+		}
+		if err := tx.Record(c.Event(a.ID, "withdrawal.requested", true, map[string]string{"withdrawal": w.ID, "asset": w.Asset, "amount": w.Amount})); err != nil {
+			return err
+		}
+		view, err = s.view(tx, w)
+		return err
+	})
+	return view, err
+}
+
+// check judges the input and what the account may do now, and makes the row.
+func (s *Service) check(tx *store.Tx, a *store.Account, in Input) (*store.Withdrawal, error) {
+	if a.Frozen {
+		return nil, verification.Blocked(&policy.Block{Code: policy.AccountFrozen})
+	}
+	as, network, err := s.lookUp(in.Asset, in.Network)
+	if err != nil {
+		return nil, err
+	}
+	address, err := address(network, in.Address, in.Memo)
+	if err != nil {
+		return nil, err
+	}
+	if err := s.affordable(tx, a.ID, as, network, in.Amount); err != nil {
+		return nil, err
+	}
+	known, err := s.known(tx, a.ID, network.ID, address)
+	if err != nil {
+		return nil, err
+	}
+	w := &store.Withdrawal{ID: secret.NewID("wd", tx.Now), AccountID: a.ID, State: store.Requested, Asset: as.Code, Network: network.ID, Address: address, Memo: in.Memo,
+		Amount: in.Amount, Fee: network.Fee.String(), AddressKnown: known.Known, Label: known.Label, RequestedAt: tx.Now, ExpiresAt: tx.Now.Add(Life)}
+	if known.Known != "used" && s.Holds.NewAddress > 0 {
+		if until := known.savedAt.Add(s.Holds.NewAddress); known.Known == "new" {
+			w.WaitsUntil = tx.Now.Add(s.Holds.NewAddress)
+		} else if until.After(tx.Now) {
+			w.WaitsUntil = until
+		}
+	}
+	// Whatever a proof could be made from must be expressible: refuse here what the canonical form refuses.
+	if _, err := s.canonical(w); err != nil {
+		return nil, refusal.Field("invalid_request", "amount", "These details have no canonical form: "+err.Error())
+	}
+	return w, nil
+}
+
+func (s *Service) lookUp(code, networkID string) (asset.Asset, asset.Network, error) {
+	as, network, err := s.Catalogue.Lookup(code, networkID)
+	return as, network, assetRefusal(err)
+}
+
+// address is the one form of an address, if it and the memo are good for the network.
+func address(network asset.Network, text, memo string) (string, error) {
+	canonical, err := asset.CheckAddress(network.ID, text)
+	if err != nil {
+		return "", assetRefusal(err)
+	}
+	return canonical, assetRefusal(asset.CheckMemo(network.Memo, memo))
+}
+
+func assetRefusal(err error) error {
+	var ae *asset.Error
+	if errors.As(err, &ae) {
+		return refusal.Field(ae.Code, ae.Field, ae.Message)
+	}
+	return err
+}
+
+// affordable holds the amount against the network's minimum and the balance, where the business has told one.
+func (s *Service) affordable(tx *store.Tx, accountID string, as asset.Asset, network asset.Network, text string) error {
+	amount, err := asset.ParseAmount(text, as.Decimals)
+	if err != nil {
+		return assetRefusal(err)
+	}
+	if err := network.CheckMinimum(amount); err != nil {
+		return assetRefusal(err)
+	}
+	text, err = tx.Balance(accountID, as.Code)
+	if errors.Is(err, store.ErrNotFound) {
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	available, err := asset.ParseAmount(text, as.Decimals)
+	if err != nil {
+		return err
+	}
+	if amount.Cmp(available) > 0 {
+		return refusal.Field("insufficient_balance", "amount", "This is more than the account has. Available: "+text+" "+as.Code+".").With("available", text)
+	}
+	return nil
+}
+
+// canonical are the bytes that an approval commits to.
+func (s *Service) canonical(w *store.Withdrawal) ([]byte, error) {
+	return approval.Details{Withdrawal: w.ID, Account: w.AccountID, RelyingParty: s.Engine.RP.ID, Asset: w.Asset, Network: w.Network, Address: w.Address, Memo: w.Memo,
+		Amount: w.Amount, Fee: w.Fee, Expires: approval.FormatTime(w.ExpiresAt)}.Canonical()
+}
+
+// Get reads one withdrawal.
+func (s *Service) Get(ctx context.Context, c verification.Caller, id string) (*View, error) {
+	var view *View
+	err := s.Engine.DB.View(ctx, func(tx *store.Tx) error {
+		w, err := tx.Withdrawal(c.AccountID(), id)
+		if err != nil {
+			return missing(err)
+		}
+		view, err = s.view(tx, w)
+		return err
+	})
+	return view, err
+}
+
+func missing(err error) error {
+	if errors.Is(err, store.ErrNotFound) {
+		return refusal.NotFound("withdrawal")
+	}
+	return err
+}
+
+// List reads the account's withdrawals, the newest first. limit is 1 to 100.
+func (s *Service) List(ctx context.Context, c verification.Caller, cursor string, limit int) (*account.Page[View], error) {
+	page := &account.Page[View]{Items: []View{}}
+	err := s.Engine.DB.View(ctx, func(tx *store.Tx) error {
+		list, err := tx.WithdrawalsPage(c.AccountID(), cursor, limit+1)
+		if err != nil {
+			return err
+		}
+		if len(list) > limit {
+			list = list[:limit]
+			page.Next = &list[limit-1].ID
+		}
+		for i := range list {
+			v, err := s.view(tx, &list[i])
+			if err != nil {
+				return err
+			}
+			page.Items = append(page.Items, *v)
+		}
+		return nil
+	})
+	return page, err
+}
+
+// Proof reads the document that an approval left behind.
+func (s *Service) Proof(ctx context.Context, c verification.Caller, id string) ([]byte, error) {
+	var document []byte
+	err := s.Engine.DB.View(ctx, func(tx *store.Tx) error {
+		if _, err := tx.Withdrawal(c.AccountID(), id); err != nil {
+			return missing(err)
+		}
+		var err error
+		if document, err = tx.Approval(id); errors.Is(err, store.ErrNotFound) {
+			return refusal.NotFound("approval")
+		}
+		return err
+	})
+	return document, err
+}
+
+func (s *Service) view(tx *store.Tx, w *store.Withdrawal) (*View, error) {
+	canonical, err := s.canonical(w)
+	if err != nil {
+		return nil, err
+	}
+	digest := sha256.Sum256(canonical)
+	v := &View{ID: w.ID, State: w.State, Asset: w.Asset, Network: w.Network, NetworkName: w.Network, Address: w.Address, Groups: asset.Groups(w.Address), Memo: w.Memo,
+		Amount: w.Amount, Fee: w.Fee, AddressKnown: w.AddressKnown, Label: w.Label, RequestedAt: w.RequestedAt, ExpiresAt: w.ExpiresAt, DetailsDigest: hex.EncodeToString(digest[:])}
+	if w.State == store.Requested && !w.ExpiresAt.After(tx.Now) {
+		v.State = store.Expired
+	}
+	if as, network, err := s.lookUp(w.Asset, w.Network); err == nil {
+		v.NetworkName, v.Standard = network.Name, network.Standard
+		if v.Receives, err = receives(as, w.Amount, w.Fee); err != nil {
+			return nil, err
+		}
+	}
+	if s.Fiat != nil {
+		v.Fiat = s.Fiat(w.Asset, w.Amount)
+	}
+	if !w.DecidedAt.IsZero() {
+		v.DecidedAt = &w.DecidedAt
+	}
+	if !w.WaitsUntil.IsZero() {
+		v.WaitsUntil = &w.WaitsUntil
+	}
+	if w.ApprovedWay != "" {
+		v.ApprovedBy = &ApprovedBy{Way: w.ApprovedWay, Passkey: w.ApprovedName}
+	}
+	if w.Fingerprint != nil {
+		fingerprint, signature := hex.EncodeToString(w.Fingerprint), hex.EncodeToString(w.SignatureHash)
+		v.Fingerprint, v.SignatureDigest = &fingerprint, &signature
+	}
+	if w.State == store.Requested && w.AddressKnown == "new" {
+		if v.Lookalike, err = s.lookalike(tx, w.AccountID, w.Network, w.Address); err != nil {
+			return nil, err
+		}
+	}
+	return v, nil
+}
+
+func receives(as asset.Asset, amount, fee string) (string, error) {
+	a, err := asset.ParseAmount(amount, as.Decimals)
+	if err != nil {
+		return "", err
+	}
+	f, err := asset.ParseAmount(fee, as.Decimals)
+	if err != nil {
+		return "", err
+	}
+	return a.Sub(f).String(), nil
+}
