@@ -7,7 +7,7 @@ const screens = import.meta.glob<{ default: Component<never> }>('../screens/*/*.
 /** Every page of the app. Each is a chunk of its own: the login page loads none of the others. */
 const table = {
   '/sign-in': { needs: 'none', screen: 'sign-in/SignIn' },
-  '/register': { needs: 'none', screen: 'register/Register' },
+  '/register': { needs: 'none', screen: 'register/Register', then: '/security' },
   '/forgot': { needs: 'any', screen: 'forgot/Forgot' },
 
   '/': { needs: 'session', screen: 'home/Home' },
@@ -33,7 +33,10 @@ const table = {
   '/addresses': { needs: 'session', screen: 'withdraw/Addresses' },
 
   '/demo/inbox': { needs: 'any', screen: 'demo/Inbox' },
-} as const satisfies Record<string, { needs: Route['needs']; screen: string; props?: Record<string, unknown> }>;
+} as const satisfies Record<
+  string,
+  { needs: Route['needs']; screen: string; props?: Record<string, unknown>; then?: string }
+>;
 
 export type Pattern = keyof typeof table;
 
@@ -43,6 +46,7 @@ export const routes: Route[] = Object.entries(table).map(([pattern, route]) => {
     pattern,
     needs: route.needs,
     props: 'props' in route ? route.props : undefined,
+    then: 'then' in route ? route.then : undefined,
     load: load ?? (() => Promise.reject(new Error(`no screen ${route.screen}`))),
   };
 });

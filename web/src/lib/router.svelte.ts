@@ -15,6 +15,8 @@ export interface Route {
   needs: 'session' | 'none' | 'any';
   /** Props that the screen gets beside the parameters. */
   props?: Record<string, unknown>;
+  /** Where somebody goes who signed in on this page, if nothing else was asked for. */
+  then?: string;
 }
 
 /** The parameters if the path fits the pattern, else null. Exported for tests. */
@@ -88,7 +90,14 @@ export function startRouter(): void {
     follow();
   });
   document.addEventListener('click', (event) => {
-    if (event.defaultPrevented || event.button !== 0 || event.metaKey || event.ctrlKey || event.shiftKey || event.altKey)
+    if (
+      event.defaultPrevented ||
+      event.button !== 0 ||
+      event.metaKey ||
+      event.ctrlKey ||
+      event.shiftKey ||
+      event.altKey
+    )
       return;
     const link = (event.target as Element | null)?.closest('a');
     if (!link || link.target || link.hasAttribute('download') || link.origin !== location.origin) return;

@@ -20,9 +20,16 @@ export function messageFor(error: unknown): ErrorMessage {
   if (error instanceof ApiError) {
     const { code, retry_at, until, request_id } = error.problem;
     const at = retry_at ?? until;
-    const known = (errors.codes as Record<string, { title: string; line: string; at?: (time: string) => string }>)[code];
+    const known = (errors.codes as Record<string, { title: string; line: string; at?: (time: string) => string }>)[
+      code
+    ];
     if (known) {
-      return { title: known.title, line: known.at && at ? known.at(timeWithZone(at)) : known.line, offline: false, reference: '' };
+      return {
+        title: known.title,
+        line: known.at && at ? known.at(timeWithZone(at)) : known.line,
+        offline: false,
+        reference: '',
+      };
     }
     return { ...errors.server, offline: false, reference: request_id };
   }

@@ -26,16 +26,44 @@ export function account(): Account {
   return current;
 }
 
+/** Knows without asking that nobody is signed in: the sign-in page opened by a browser that was never signed in here. */
+export function assumeSignedOut(): boolean {
+  if (remembered()) return false;
+  current = null;
+  return true;
+}
+
+function remembered(): boolean {
+  try {
+    return localStorage.getItem('signed-in') !== null;
+  } catch {
+    return true; // storage is closed to us, so the server has to be asked
+  }
+}
+
+function remember(signedIn: boolean): void {
+  try {
+    if (signedIn) localStorage.setItem('signed-in', '1');
+    else localStorage.removeItem('signed-in');
+  } catch {
+    // It only spares a request.
+  }
+}
+
 /** Asks again who is signed in and how things stand; call after anything that changes the account. */
 export async function refreshAccount(): Promise<void> {
   try {
     current = await api.get<Account>('/v1/account', { anonymous: current === undefined });
     failure = undefined;
     ended = false;
+    remember(true);
   } catch (error) {
     if (isApiError(error, 'unauthenticated')) {
       // A page that is open keeps its account, and what was typed, under the sheet that asks to sign in again.
-      if (!current) current = null;
+      if (!current) {
+        current = null;
+        remember(false);
+      }
     } else if (!current) failure = error;
   }
 }
@@ -44,6 +72,7 @@ export async function refreshAccount(): Promise<void> {
 export function forgetAccount(): void {
   current = null;
   ended = false;
+  remember(false);
 }
 
 /** Ends this session on the server, then here. */

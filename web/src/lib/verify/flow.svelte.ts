@@ -42,7 +42,11 @@ export class Flow {
   readonly #begin: Begin | undefined;
   readonly #advance: (verification: Verification) => void;
 
-  constructor(begin: Begin | undefined, given: Verification | undefined, advance: (verification: Verification) => void) {
+  constructor(
+    begin: Begin | undefined,
+    given: Verification | undefined,
+    advance: (verification: Verification) => void,
+  ) {
     this.#begin = begin;
     this.#advance = advance;
     if (given) this.verification = given;
@@ -183,10 +187,14 @@ export class Flow {
     }
     const { problem } = error;
     if (problem.verification) this.verification = problem.verification;
-    if (endings.includes(error.code) || problem.verification?.status === 'expired' || problem.verification?.status === 'void') {
+    if (
+      endings.includes(error.code) ||
+      problem.verification?.status === 'expired' ||
+      problem.verification?.status === 'void'
+    ) {
       this.ended = error;
     } else if (error.code === 'login_refused') {
-      this.wrong = { any: verify.refused(this.#left()) };
+      this.wrong = { any: verify.refused };
     } else if (error.code === 'code_wrong') {
       this.#explain(problem.results ?? {});
     } else {

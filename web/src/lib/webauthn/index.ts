@@ -77,9 +77,13 @@ interface LoginOptions {
   public_key: PublicKeyCredentialRequestOptionsJSON;
 }
 
-/** Signs in with a passkey, without a user name. Call from a tap: it opens the system's sheet. */
-export async function signInWithPasskey(): Promise<Session> {
+/**
+ * Signs in with a passkey, without a user name. Call from a tap: it opens the system's sheet. The hint asks for a phone
+ * (hybrid) or a security key first, where the browser listens to it.
+ */
+export async function signInWithPasskey(hint?: 'hybrid' | 'security-key'): Promise<Session> {
   const { public_key } = await api.post<LoginOptions>('/v1/login/passkey/options', {}, { anonymous: true });
+  if (hint) public_key.hints = [hint];
   const credential = await ceremony('get', public_key.timeout ?? 300_000, (signal) =>
     navigator.credentials.get({ publicKey: requestOptions(public_key), signal }),
   );
@@ -100,7 +104,12 @@ const rearmAfterMs = 4 * 60_000; // login challenges live five
  * Offers passkeys in the user-name field's autofill list: at most one request is pending, it opens no window by itself,
  * and it is made anew before its challenge expires and when the page comes back to view. Returns the way to stop it.
  */
-export function armAutofill(onSession: (session: Session) => void, onError: (error: unknown) => void): () => void {
+export function armAutofill(on: {
+  /** The browser will offer passkeys in the field. */
+  onArmed: () => void;
+  onSession: (session: Session) => void;
+  onError: (error: unknown) => void;
+}): () => void {
   let stopped = false;
   let controller: AbortController | undefined;
   let armedAt = 0;
@@ -128,9 +137,9 @@ export function armAutofill(onSession: (session: Session) => void, onError: (err
     }
     if (!credential || stopped) return;
     try {
-      onSession(await finishLogin(credential));
+      on.onSession(await finishLogin(credential));
     } catch (error) {
-      onError(error);
+      on.onError(error);
       void arm();
     }
   }
@@ -144,6 +153,7 @@ export function armAutofill(onSession: (session: Session) => void, onError: (err
     const available = await PublicKeyCredential.isConditionalMediationAvailable?.().catch(() => false);
     if (!available || stopped) return;
     document.addEventListener('visibilitychange', onVisible);
+    on.onArmed();
     void arm();
   }
   void start();
@@ -178,7 +188,11 @@ export async function proveWithPasskey(verificationId: string, prepared?: Challe
 }
 
 /** Creates the verification's passkey. Call from a tap. */
-export async function createPasskey(verificationId: string, prepared?: Challenge, name?: string): Promise<Verification> {
+export async function createPasskey(
+  verificationId: string,
+  prepared?: Challenge,
+  name?: string,
+): Promise<Verification> {
   const challenge = fresh(prepared) ?? (await fetchChallenge(verificationId));
   const options = challenge.public_key as PublicKeyCredentialCreationOptionsJSON;
   const credential = await ceremony('create', options.timeout ?? 300_000, (signal) =>

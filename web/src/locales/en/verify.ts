@@ -32,7 +32,8 @@ export default {
   sendCodes: (n: number) => plural(n, { one: 'Send the code', other: 'Send the codes' }),
   sent: 'Code sent',
   verify: 'Verify',
-  confirmAll: (n: number) => (n === 1 ? 'One code is enough.' : n === 2 ? 'Both codes must match.' : 'All three codes must match.'),
+  confirmAll: (n: number) =>
+    n === 1 ? 'One code is enough.' : n === 2 ? 'Both codes must match.' : 'All three codes must match.',
   keptSome: (n: number) => (n === 1 ? 'The one that matches is kept.' : `The ${words[n] ?? n} that match are kept.`),
   matching: (matched: number, of: number) => `${matched} of ${of} codes match`,
   codesStep: (n: number) => (n === 1 ? 'One code' : n === 2 ? 'Two codes' : 'Three codes'),
@@ -47,7 +48,7 @@ export default {
   expired: 'That code expired. Send a new one.',
   used: 'Already used. Wait for the next code.',
   notSent: 'Enter all 6 digits.',
-  refused: (left: string) => `That didn’t match. Check the password and the code. ${left}`,
+  refused: 'That didn’t match. Check the password and the code.',
 
   // help
   helpTitle: 'Can’t get a code?',
@@ -66,8 +67,15 @@ export default {
   newEmailLine: 'We sent a code to the new address.',
   newPhoneLine: 'We sent a code to the new number.',
   newAuthenticatorLine: 'Google Authenticator, or any other app that shows 6-digit codes.',
-  newStep: { email: 'Code from the new e-mail', phone: 'Code from the new number', authenticator: 'Set up the app' } satisfies Record<FactorKind, string>,
-  newDone: { email: 'Confirm e-mail', phone: 'Confirm phone', authenticator: 'Confirm app' } satisfies Record<FactorKind, string>,
+  newStep: {
+    email: 'Code from the new e-mail',
+    phone: 'Code from the new number',
+    authenticator: 'Set up the app',
+  } satisfies Record<FactorKind, string>,
+  newDone: { email: 'Confirm e-mail', phone: 'Confirm phone', authenticator: 'Confirm app' } satisfies Record<
+    FactorKind,
+    string
+  >,
   scanTitle: 'Scan with the app',
   scanLine: 'On this computer? Open the app on your phone and point it at the code.',
   openApp: 'Open in authenticator app',
@@ -81,6 +89,11 @@ export default {
   changes: 'It changes every 30 seconds.',
   hours: (n: number) => plural(n, { one: `${n} hour`, other: `${n} hours` }),
   holdAfter: (span: string) => `When this is done, withdrawals pause for ${span}.`,
+
+  // which passkeys stay
+  madeOn: (day: string) => `made ${day}`,
+  keepAll: (n: number) => `Keep all ${n} passkeys`,
+  keepAllLine: 'You still hold every one of them.',
 
   // the end
   startAgain: 'Start again',

@@ -1,0 +1,37 @@
+export default {
+  headline: 'A password\nalone opens nothing.',
+  headlineLine:
+    'Resetting it takes your codes too, and pauses withdrawals for a day. Whoever tries this in your name gains nothing.',
+  title: 'Forgot your password?',
+  lede: 'With a passkey you don’t need it.',
+  withPasskey: 'Sign in with a passkey',
+  orReset: 'or reset it',
+  email: 'E-mail',
+  emailPlaceholder: 'you@example.com',
+  emailHint: 'We send a code there. It works for 10 minutes.',
+  pauseTitle: 'A reset pauses withdrawals for 24 hours',
+  pauseLine: 'The pause begins when the new password is set, not before.',
+  send: 'Send code',
+  back: 'Back to sign in',
+
+  codesTitle: 'Confirm it’s you',
+  codesLede: 'If this e-mail belongs to an account, a code is there now.',
+  codesLedeMore: 'Now a code from everything else that is bound.',
+  next: 'Continue',
+  another: 'Use another e-mail',
+
+  confirmed: (n: number) => (n === 1 ? 'Code confirmed' : n === 2 ? 'Two codes confirmed' : 'Three codes confirmed'),
+  newTitle: 'Choose a new password',
+  newLede: (least: number) => `At least ${least} characters. Any will do: length counts most.`,
+  newPassword: 'New password',
+  keepTitle: 'Passkeys to keep',
+  keepLine: 'Keep only those that you still hold. The others are deleted.',
+  holdTitle: (until: string) => `Withdrawals pause until ${until}`,
+  holdLine: 'Signing in goes on. All devices are signed out.',
+  set: 'Set password',
+
+  doneTitle: 'Password set',
+  doneLede: 'All devices were signed out. Sign in with your new password, or with a passkey.',
+  doneHold: (until: string) => `Withdrawals are paused until ${until}.`,
+  signIn: 'Sign in',
+};
