@@ -11,6 +11,7 @@ import (
 	"errors"
 	"fmt"
 	"net/url"
+	"os"
 	"sync"
 	"time"
 
@@ -68,6 +69,12 @@ type job struct {
 // Open opens or creates the SQLite database at path, applies the migrations it lacks and starts the writer.
 // clock gives the time of every transaction.
 func Open(ctx context.Context, path string, keys *secret.Keys, clock func() time.Time) (*DB, error) {
+	// The driver would make the file readable to everybody.
+	file, err := os.OpenFile(path, os.O_CREATE|os.O_RDWR, 0o600)
+	if err != nil {
+		return nil, fmt.Errorf("open database: %w", err)
+	}
+	file.Close()
 	dsn := "file:" + (&url.URL{Path: path}).EscapedPath() +
 		"?_pragma=foreign_keys(1)&_pragma=busy_timeout(10000)&_pragma=journal_mode(WAL)&_pragma=synchronous(FULL)"
 	writer, err := sql.Open("sqlite", dsn+"&_txlock=immediate")
@@ -261,7 +268,7 @@ func (db *DB) one(ctx context.Context, j *job) (err error) {
 	}
 	wall := db.clock()
 	tx := &Tx{ctx: ctx, db: db, stmts: &db.writeStmts, conn: db.conn, Now: db.instant(wall), Wall: wall, keys: db.keys}
-	return tx.savepoint("update", func() error { return j.fn(tx) })
+	return tx.savepoint("one_update", func() error { return j.fn(tx) })
 }
 
 // commit writes the high-water time when it has moved by more than a second, and commits.

@@ -196,19 +196,38 @@ type BalanceView struct {
 	Fiat      *string `json:"fiat"`
 }
 
+// BalancesView are the balances that the business has told. Demo says that the figures in fiat are the demo's.
+type BalancesView struct {
+	Items     []BalanceView `json:"items"`
+	TotalFiat *string       `json:"total_fiat"`
+	Demo      bool          `json:"demo"`
+}
+
 // Balances lists what the business has told of the account's balances.
-func (s *Service) Balances(ctx context.Context, c verification.Caller) ([]BalanceView, error) {
-	out := []BalanceView{}
+func (s *Service) Balances(ctx context.Context, c verification.Caller) (*BalancesView, error) {
+	out := &BalancesView{Items: []BalanceView{}, Demo: s.Fiat != nil}
 	err := s.Engine.DB.View(ctx, func(tx *store.Tx) error {
 		list, err := tx.Balances(c.AccountID())
-		for _, b := range list {
-			v := BalanceView{Asset: b.Asset, Available: b.Available}
-			if s.Fiat != nil {
-				v.Fiat = s.Fiat(b.Asset, b.Available)
+		if err != nil || s.Fiat == nil {
+			for _, b := range list {
+				out.Items = append(out.Items, BalanceView{Asset: b.Asset, Available: b.Available})
 			}
-			out = append(out, v)
+			return err
 		}
-		return err
+		var total asset.Amount
+		for _, b := range list {
+			fiat, known := s.Fiat(b.Asset, b.Available)
+			v := BalanceView{Asset: b.Asset, Available: b.Available}
+			if known {
+				total = total.Add(fiat)
+				text := fiat.Fixed(2)
+				v.Fiat = &text
+			}
+			out.Items = append(out.Items, v)
+		}
+		text := total.Fixed(2)
+		out.TotalFiat = &text
+		return nil
 	})
 	return out, err
 }

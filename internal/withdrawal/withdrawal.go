@@ -38,7 +38,7 @@ type Service struct {
 	Catalogue asset.Catalogue
 	Holds   policy.Holds
 	// Fiat gives a demo figure for an amount; nil where no prices are known.
-	Fiat func(assetCode, amount string) *string
+	Fiat func(assetCode, amount string) (fiat asset.Amount, known bool)
 }
 
 // Actions are what this package does at the end of verifications.
@@ -306,7 +306,10 @@ func (s *Service) view(tx *store.Tx, w *store.Withdrawal) (*View, error) {
 		}
 	}
 	if s.Fiat != nil {
-		v.Fiat = s.Fiat(w.Asset, w.Amount)
+		if fiat, known := s.Fiat(w.Asset, w.Amount); known {
+			text := fiat.Fixed(2)
+			v.Fiat = &text
+		}
 	}
 	if !w.DecidedAt.IsZero() {
 		v.DecidedAt = &w.DecidedAt

@@ -3,7 +3,7 @@
 
 CREATE TABLE settings (
   name  TEXT PRIMARY KEY,
-  value BIGINT NOT NULL
+  value INTEGER NOT NULL
 ) STRICT;
 
 CREATE TABLE accounts (

@@ -1,0 +1,256 @@
+package main
+
+import (
+	"errors"
+	"flag"
+	"fmt"
+	"io"
+	"log/slog"
+	"net"
+	"net/netip"
+	"net/url"
+	"os"
+	"strconv"
+	"strings"
+	"time"
+
+	"countersign/internal/app"
+	"countersign/internal/asset"
+	"countersign/internal/delivery"
+	"countersign/internal/policy"
+	"countersign/internal/secret"
+	"countersign/internal/verification"
+
+	"golang.org/x/net/publicsuffix"
+)
+
+// setting is one thing that an operator decides: by flag, or by environment variable, the flag winning.
+type setting struct {
+	name, fallback, usage string
+}
+
+func (s setting) variable() string {
+	return "COUNTERSIGN_" + strings.ToUpper(strings.ReplaceAll(s.name, "-", "_"))
+}
+
+// settings is the one list that flags, environment and the reference are made from.
+var settings = []setting{
+	{"listen", "127.0.0.1:8080", "address and port to listen on; put a TLS-terminating proxy before it"},
+	{"origin", "", "web origins served, exactly as browsers send them, separated by commas; the first is put into links. https, or http://localhost"},
+	{"rp-id", "", "WebAuthn relying party id: a domain that every origin is at or below. It is for the life of every passkey. Default: the first origin's host"},
+	{"name", "Countersign", "name of the service, as people and password managers see it"},
+	{"database", "countersign.db", "path of the SQLite database"},
+	{"master-key-file", "", "file with the master key, 64 hexadecimal digits; further lines are former keys that still open (make one with: countersign keys new)"},
+	{"master-key", "", "the master key itself, where no file can be mounted. As a flag it would show in process lists: use the environment"},
+	{"trusted-proxies", "", "address ranges (CIDR) of proxies whose X-Forwarded-For is believed, separated by commas"},
+	{"smtp-host", "", "SMTP server for e-mail"},
+	{"smtp-port", "587", "its port"},
+	{"smtp-security", "starttls", "starttls, tls (implicit), or none (loopback only)"},
+	{"smtp-user", "", "user name, if the server wants one"},
+	{"smtp-password", "", "password of that user"},
+	{"smtp-from", "", "sender of all e-mail"},
+	{"sms-url", "", "https address of the SMS gateway: it gets POST {\"to\", \"text\"} as JSON"},
+	{"sms-token", "", "bearer token for the SMS gateway"},
+	{"catalogue", "", "JSON file with the assets and networks. Default: the built-in list (docs/configuration.md has its form)"},
+	{"hold-factor-replaced", "24h", "span without withdrawals after a factor is replaced; 24h or more"},
+	{"hold-factor-unbound", "24h", "after a factor is unbound; 24h or more"},
+	{"hold-password-reset", "24h", "after a password reset; 24h or more"},
+	{"hold-second-factor", "24h", "after an account older than a day goes from one factor to two; 24h or more"},
+	{"hold-unfrozen", "72h", "after unfreezing; 72h or more"},
+	{"new-address-wait", "0s", "how long a new address waits before anything is sent to it, by either way"},
+	{"no-passkey-for", "", "purposes, separated by commas, for which only codes serve: tightens the policy"},
+}
+
+// Reference is the configuration reference, as docs/configuration.md has it.
+func Reference() string {
+	var b strings.Builder
+	b.WriteString("| flag | environment | default | meaning |\n|---|---|---|---|\n")
+	for _, s := range settings {
+		fallback := ""
+		if s.fallback != "" {
+			fallback = "`" + s.fallback + "`"
+		}
+		fmt.Fprintf(&b, "| `-%s` | `%s` | %s | %s |\n", s.name, s.variable(), fallback, s.usage)
+	}
+	return b.String()
+}
+
+// values reads the settings from the command line and the environment.
+func values(command string, args []string, getenv func(string) string, stderr io.Writer) (map[string]string, []string, error) {
+	flags := flag.NewFlagSet(command, flag.ContinueOnError)
+	flags.SetOutput(stderr)
+	given := map[string]*string{}
+	for _, s := range settings {
+		fallback := s.fallback
+		if v := getenv(s.variable()); v != "" {
+			fallback = v
+		}
+		usage := s.usage + " (" + s.variable() + ")"
+		if strings.Contains(s.name, "password") || strings.Contains(s.name, "token") || s.name == "master-key" {
+			// -h prints defaults: a secret from the environment must not be one.
+			given[s.name] = flags.String(s.name, "", usage)
+			continue
+		}
+		given[s.name] = flags.String(s.name, fallback, usage)
+	}
+	if err := flags.Parse(args); err != nil {
+		return nil, nil, err
+	}
+	out := map[string]string{}
+	for _, s := range settings {
+		out[s.name] = *given[s.name]
+		if out[s.name] == "" {
+			out[s.name] = getenv(s.variable())
+		}
+	}
+	return out, flags.Args(), nil
+}
+
+// configure turns the settings of serve into an app's configuration, or says which setting is wrong and how to mend it.
+func configure(v map[string]string, logger *slog.Logger) (app.Config, error) {
+	c := app.Config{Database: v["database"], Name: v["name"], Clock: time.Now, Logger: logger, Build: build(), Limits: verification.DefaultLimits()}
+	steps := []struct {
+		setting string
+		do      func() error
+	}{
+		{"master-key-file", func() (err error) { c.Keys, err = masterKey(v); return err }},
+		{"origin", func() (err error) { c.Origins, c.RPID, err = origins(v["origin"], v["rp-id"]); return err }},
+		{"trusted-proxies", func() (err error) { c.TrustedProxies, err = prefixes(v["trusted-proxies"]); return err }},
+		{"hold-…, no-passkey-for", func() (err error) { c.Policy, c.Holds, err = tightened(v); return err }},
+		{"catalogue", func() (err error) { c.Catalogue, err = catalogue(v["catalogue"]); return err }},
+		{"smtp-…, sms-…", func() (err error) { c.Carriers, err = carriers(v); return err }},
+	}
+	for _, s := range steps {
+		if err := s.do(); err != nil {
+			return c, fmt.Errorf("setting %s: %w", s.setting, err)
+		}
+	}
+	return c, nil
+}
+
+func masterKey(v map[string]string) (*secret.Keys, error) {
+	text := v["master-key"]
+	if file := v["master-key-file"]; file != "" {
+		b, err := os.ReadFile(file)
+		if err != nil {
+			return nil, err
+		}
+		text = string(b)
+	}
+	if text == "" {
+		return nil, errors.New("no master key is given. Make one with `countersign keys new`, keep it apart from the database, and name its file")
+	}
+	return secret.ParseKeys(text)
+}
+
+// origins checks the origins and the relying party id that they share (WebAuthn L3 §5.1.2).
+func origins(list, rpID string) ([]string, string, error) {
+	var out []string
+	for _, text := range split(list) {
+		u, err := url.Parse(text)
+		if err != nil || u.Host == "" || u.Path != "" || u.RawQuery != "" || u.User != nil || u.Scheme+"://"+u.Host != text || strings.ToLower(text) != text {
+			return nil, "", fmt.Errorf("%q is not an origin; write it as https://host or https://host:port, in lower case", text)
+		}
+		host := u.Hostname()
+		local := host == "localhost"
+		switch {
+		case u.Scheme != "https" && !(u.Scheme == "http" && local):
+			return nil, "", fmt.Errorf("%q: only https origins are served, and http://localhost", text)
+		case u.Scheme == "https" && u.Port() == "443", u.Scheme == "http" && u.Port() == "80":
+			return nil, "", fmt.Errorf("%q: browsers leave the scheme's own port out; leave it out here too", text)
+		case net.ParseIP(host) != nil:
+			return nil, "", fmt.Errorf("%q: passkeys do not work at IP addresses; use a domain", text)
+		}
+		if suffix, icann := publicsuffix.PublicSuffix(host); !local && icann && suffix == host {
+			return nil, "", fmt.Errorf("%q: %s is a public suffix, not a domain of yours", text, host)
+		}
+		if rpID == "" {
+			rpID = host
+		}
+		if host != rpID && !strings.HasSuffix(host, "."+rpID) {
+			return nil, "", fmt.Errorf("%q is not at or below the rp-id %q", text, rpID)
+		}
+		out = append(out, text)
+	}
+	if len(out) == 0 {
+		return nil, "", errors.New("no origin is given; name the https origin that people open, such as https://accounts.example.com")
+	}
+	if suffix, icann := publicsuffix.PublicSuffix(rpID); rpID != "localhost" && icann && suffix == rpID {
+		return nil, "", fmt.Errorf("rp-id %q is a public suffix", rpID)
+	}
+	return out, rpID, nil
+}
+
+func split(list string) []string {
+	var out []string
+	for _, s := range strings.Split(list, ",") {
+		if s = strings.TrimSpace(s); s != "" {
+			out = append(out, s)
+		}
+	}
+	return out
+}
+
+func prefixes(list string) ([]netip.Prefix, error) {
+	var out []netip.Prefix
+	for _, s := range split(list) {
+		p, err := netip.ParsePrefix(s)
+		if err != nil {
+			return nil, fmt.Errorf("%q is not an address range such as 10.0.0.0/8", s)
+		}
+		out = append(out, p)
+	}
+	return out, nil
+}
+
+func tightened(v map[string]string) (policy.Table, policy.Holds, error) {
+	var h policy.Holds
+	for name, into := range map[string]*time.Duration{"hold-factor-replaced": &h.FactorReplaced, "hold-factor-unbound": &h.FactorUnbound, "hold-password-reset": &h.PasswordReset,
+		"hold-second-factor": &h.SecondFactor, "hold-unfrozen": &h.Unfrozen, "new-address-wait": &h.NewAddress} {
+		d, err := time.ParseDuration(v[name])
+		if err != nil {
+			return nil, h, fmt.Errorf("%s: %q is not a span such as 24h", name, v[name])
+		}
+		*into = d
+	}
+	var no []policy.Purpose
+	for _, p := range split(v["no-passkey-for"]) {
+		no = append(no, policy.Purpose(p))
+	}
+	return policy.Tighten(policy.Default(), h, no)
+}
+
+func catalogue(file string) (asset.Catalogue, error) {
+	if file == "" {
+		return asset.Default(), nil
+	}
+	f, err := os.Open(file)
+	if err != nil {
+		return asset.Catalogue{}, err
+	}
+	defer f.Close()
+	return asset.Load(f)
+}
+
+func carriers(v map[string]string) (map[string]delivery.Carrier, error) {
+	if v["smtp-host"] == "" || v["smtp-from"] == "" {
+		return nil, errors.New("smtp-host and smtp-from are needed: codes go out by e-mail")
+	}
+	port, err := strconv.Atoi(v["smtp-port"])
+	if err != nil || port < 1 || port > 65535 {
+		return nil, fmt.Errorf("smtp-port: %q is not a port", v["smtp-port"])
+	}
+	email, err := delivery.NewSMTP(delivery.SMTPConfig{Host: v["smtp-host"], Port: port, Security: v["smtp-security"], Username: v["smtp-user"], Password: v["smtp-password"],
+		From: v["smtp-from"], Now: time.Now})
+	if err != nil {
+		return nil, err
+	}
+	if v["sms-url"] == "" {
+		return nil, errors.New("sms-url is needed: codes go out by SMS")
+	}
+	sms, err := delivery.NewHTTPSMS(delivery.HTTPSMSConfig{URL: v["sms-url"], Token: v["sms-token"]})
+	if err != nil {
+		return nil, err
+	}
+	return map[string]delivery.Carrier{delivery.ChannelEmail: email, delivery.ChannelSMS: sms}, nil
+}

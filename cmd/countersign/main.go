@@ -1,0 +1,86 @@
+// Command countersign is the whole service: the API, the web app and its workers in one program.
+package main
+
+import (
+	"context"
+	"errors"
+	"flag"
+	"fmt"
+	"io"
+	"os"
+	"os/signal"
+	"runtime/debug"
+	"syscall"
+)
+
+const usage = `countersign: log in with face or fingerprint, and approve a withdrawal the same way
+
+  countersign demo      a ready-made demo on this machine, with nothing to set up
+  countersign serve     the service (see "countersign config" for its settings)
+  countersign config    the reference of all settings
+  countersign keys new  print a new random master key
+  countersign decline   decline a requested withdrawal
+  countersign version   print the version
+
+Each command takes -h.
+`
+
+func main() {
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	defer stop()
+	if err := run(ctx, os.Args[1:], os.Stdout, os.Stderr); err != nil {
+		if !errors.Is(err, flag.ErrHelp) {
+			fmt.Fprintln(os.Stderr, "countersign:", err)
+		}
+		stop()
+		os.Exit(1)
+	}
+}
+
+func run(ctx context.Context, args []string, stdout, stderr io.Writer) error {
+	if len(args) == 0 {
+		fmt.Fprint(stderr, usage)
+		return flag.ErrHelp
+	}
+	switch name, rest := args[0], args[1:]; name {
+	case "demo":
+		return runDemo(ctx, rest, stdout, stderr)
+	case "serve":
+		return runServe(ctx, rest, os.Getenv, stderr)
+	case "config":
+		fmt.Fprint(stdout, Reference())
+		return nil
+	case "keys":
+		return runKeys(rest, stdout)
+	case "decline":
+		return runDecline(ctx, rest, os.Getenv, stdout, stderr)
+	case "version":
+		fmt.Fprintln(stdout, build())
+		return nil
+	case "help", "-h", "--help":
+		fmt.Fprint(stdout, usage)
+		return nil
+	default:
+		return fmt.Errorf("there is no command %q; run countersign without arguments for the list", name)
+	}
+}
+
+// build names this build by its version-control revision.
+func build() string {
+	info, ok := debug.ReadBuildInfo()
+	if !ok {
+		return "unknown"
+	}
+	revision, modified := "unknown", ""
+	for _, s := range info.Settings {
+		switch s.Key {
+		case "vcs.revision":
+			revision = s.Value[:min(12, len(s.Value))]
+		case "vcs.modified":
+			if s.Value == "true" {
+				modified = "+"
+			}
+		}
+	}
+	return revision + modified
+}

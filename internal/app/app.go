@@ -1,0 +1,136 @@
+// Package app puts the parts together: database, engine, flows, API and workers. `serve`, `demo` and the tests all start it.
+package app
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+	"maps"
+	"net/http"
+	"net/netip"
+	"sync"
+	"time"
+
+	"countersign/api"
+	"countersign/internal/account"
+	"countersign/internal/asset"
+	"countersign/internal/delivery"
+	"countersign/internal/httpapi"
+	"countersign/internal/notice"
+	"countersign/internal/passkey"
+	"countersign/internal/password"
+	"countersign/internal/policy"
+	"countersign/internal/secret"
+	"countersign/internal/store"
+	"countersign/internal/verification"
+	"countersign/internal/withdrawal"
+)
+
+// Config is what an installation decides. Every field must be set unless it says otherwise.
+type Config struct {
+	Database string // path of the SQLite file
+	Keys     *secret.Keys
+	// Name is shown to people and in password managers.
+	Name string
+	RPID string
+	// Origins are the web origins served; the first one is put into links.
+	Origins        []string
+	TrustedProxies []netip.Prefix // may be empty
+	Policy         policy.Table
+	Holds          policy.Holds
+	Limits         verification.Limits
+	Catalogue      asset.Catalogue
+	// Carriers deliver messages, by channel.
+	Carriers map[string]delivery.Carrier
+	Clock    func() time.Time
+	Logger   *slog.Logger
+	Build    string
+	// Web serves what is not the API; nil for none.
+	Web http.Handler
+	// Fiat makes the demo's figures; nil elsewhere.
+	Fiat func(assetCode, amount string) (asset.Amount, bool)
+	Demo bool
+}
+
+// App is a running installation, but for its listener.
+type App struct {
+	DB          *store.DB
+	Engine      *verification.Engine
+	Accounts    *account.Service
+	Withdrawals *withdrawal.Service
+	API         *httpapi.Server
+	Handler     http.Handler
+	Worker      *delivery.Worker
+
+	logger *slog.Logger
+	clock  func() time.Time
+	hasher *password.Hasher
+}
+
+// New opens the database and puts everything together. Run starts what works in the background.
+func New(ctx context.Context, c Config) (*App, error) {
+	db, err := store.Open(ctx, c.Database, c.Keys, c.Clock)
+	if err != nil {
+		return nil, err
+	}
+	a := &App{DB: db, logger: c.Logger, clock: c.Clock, hasher: password.NewHasher(2, 64)}
+	a.Engine = &verification.Engine{
+		DB: db, Keys: c.Keys, Policy: c.Policy, RP: passkey.RelyingParty{ID: c.RPID, Name: c.Name}, Hasher: a.hasher, Limits: c.Limits,
+		Notifier:    notice.Notifier{Brand: delivery.Brand{Name: c.Name, Domain: c.RPID, BaseURL: c.Origins[0]}},
+		PasskeyList: account.ListForChoice,
+	}
+	a.Withdrawals = &withdrawal.Service{Engine: a.Engine, Catalogue: c.Catalogue, Holds: c.Holds, Fiat: c.Fiat}
+	a.Accounts = &account.Service{Engine: a.Engine, Holds: c.Holds, CancelOpen: a.Withdrawals.CancelOpen}
+	a.Engine.Actions = a.Accounts.Actions()
+	maps.Copy(a.Engine.Actions, a.Withdrawals.Actions())
+	a.API = &httpapi.Server{
+		Config: httpapi.Config{Origins: c.Origins, TrustedProxies: c.TrustedProxies, Name: c.Name, Demo: c.Demo, Build: c.Build},
+		Engine: a.Engine, Accounts: a.Accounts, Withdrawals: a.Withdrawals, Logger: c.Logger, Clock: c.Clock, App: c.Web, OpenAPI: api.OpenAPI,
+	}
+	if c.Fiat != nil {
+		a.API.Config.Fiat = "USD"
+	}
+	a.Handler = a.API.Handler()
+	a.Worker = &delivery.Worker{Outbox: db, Carriers: c.Carriers, Now: c.Clock, Logger: c.Logger, Wake: db.Wake(), Poll: time.Second}
+	return a, nil
+}
+
+// Run delivers messages, expires withdrawals and purges until ctx is done.
+func (a *App) Run(ctx context.Context) {
+	var wait sync.WaitGroup
+	wait.Go(func() {
+		if err := a.Worker.Run(ctx); err != nil && !errors.Is(err, context.Canceled) {
+			a.logger.Error("delivery stopped", "error", err)
+		}
+	})
+	wait.Go(func() { a.every(ctx, 10*time.Second, "expire", a.expire) })
+	wait.Go(func() { a.every(ctx, 10*time.Minute, "purge", a.DB.Purge) })
+	wait.Wait()
+}
+
+func (a *App) expire(ctx context.Context) error {
+	for {
+		n, err := a.Withdrawals.ExpireOverdue(ctx)
+		if err != nil || n == 0 {
+			return err
+		}
+	}
+}
+
+func (a *App) every(ctx context.Context, d time.Duration, name string, fn func(context.Context) error) {
+	ticker := time.NewTicker(d)
+	defer ticker.Stop()
+	for {
+		if err := fn(ctx); err != nil && ctx.Err() == nil {
+			a.logger.Error("background work failed", "work", name, "error", err)
+		}
+		select {
+		case <-ctx.Done():
+			return
+		case <-ticker.C:
+		}
+	}
+}
+
+// Close closes the database. Call it after Run has returned and the listener is closed.
+func (a *App) Close() error { return a.DB.Close() }

@@ -1,0 +1,135 @@
+// Package demo is the try-it-out installation: made-up people and money, an inbox instead of carriers, and a pretend phone.
+//
+// Only the command `countersign demo` imports it. Nothing of it can be switched on in `serve`.
+package demo
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"net/http"
+	"os"
+	"path/filepath"
+	"strconv"
+	"time"
+
+	"countersign/internal/app"
+	"countersign/internal/asset"
+	"countersign/internal/delivery"
+	"countersign/internal/policy"
+	"countersign/internal/secret"
+	"countersign/internal/verification"
+)
+
+// Config is what the demo is started with.
+type Config struct {
+	Folder string // of the database, the master key and the pretend phone
+	Port   int
+	Clock  func() time.Time
+	Logger *slog.Logger
+	Build  string
+	Web    http.Handler
+}
+
+// Demo is a running demo, but for its listener.
+type Demo struct {
+	App     *app.App
+	Handler http.Handler
+
+	capture *delivery.Capture
+	phone   *phone
+	host    string
+}
+
+// New opens the demo in its folder, and fills it the first time.
+func New(ctx context.Context, c Config) (*Demo, error) {
+	keys, err := masterKey(filepath.Join(c.Folder, "master.key"))
+	if err != nil {
+		return nil, err
+	}
+	d := &Demo{host: net.JoinHostPort("localhost", strconv.Itoa(c.Port)), capture: &delivery.Capture{Now: c.Clock, Max: 200}}
+	if d.phone, err = openPhone(filepath.Join(c.Folder, "phone.json")); err != nil {
+		return nil, err
+	}
+	config := app.Config{
+		Database: filepath.Join(c.Folder, "demo.db"), Keys: keys, Name: "Countersign", RPID: "localhost", Origins: []string{"http://" + d.host},
+		Policy: policy.Default(), Holds: policy.DefaultHolds(), Limits: generous(), Catalogue: asset.Default(),
+		Carriers: map[string]delivery.Carrier{delivery.ChannelEmail: d.capture, delivery.ChannelSMS: d.capture},
+		Clock:    c.Clock, Logger: c.Logger, Build: c.Build, Web: c.Web, Fiat: fiat, Demo: true,
+	}
+	if err := seed(ctx, config, d.phone); err != nil {
+		return nil, fmt.Errorf("fill the demo: %w (delete the folder %s to start afresh)", err, c.Folder)
+	}
+	if d.App, err = app.New(ctx, config); err != nil {
+		return nil, err
+	}
+	d.Handler = d.guard(d.routes())
+	return d, nil
+}
+
+// masterKey reads the demo's random key, or makes one: it lies beside the database, which no real installation should do.
+func masterKey(path string) (*secret.Keys, error) {
+	b, err := os.ReadFile(path)
+	if errors.Is(err, os.ErrNotExist) {
+		b = []byte(secret.NewMaster() + "\n")
+		err = os.WriteFile(path, b, 0o600)
+	}
+	if err != nil {
+		return nil, err
+	}
+	return secret.ParseKeys(string(b))
+}
+
+// generous are budgets for somebody who tries everything twice; those of wrong codes stay as they are.
+func generous() verification.Limits {
+	l := verification.DefaultLimits()
+	l.Begins.Limit, l.SendTo.Limit, l.SendFor.Limit, l.SendFrom.Limit = 1000, 1000, 1000, 1000
+	return l
+}
+
+// prices are made up, and shown as the demo's.
+var prices = map[string]string{"BTC": "86360", "ETH": "2840", "USDT": "1", "SOL": "138.2"}
+
+func fiat(code, amount string) (asset.Amount, bool) {
+	price, ok := prices[code]
+	if !ok {
+		return asset.Amount{}, false
+	}
+	a, err := asset.ParseAmount(amount, 18)
+	if err != nil {
+		return asset.Amount{}, false
+	}
+	p, err := asset.ParseAmount(price, 2)
+	if err != nil {
+		return asset.Amount{}, false
+	}
+	return a.Mul(p), true
+}
+
+// guard lets only http://localhost in. A page elsewhere whose name was pointed at this machine could read the inbox;
+// the numeric addresses are sent to the name, as passkeys do not work at them.
+func (d *Demo) guard(next http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if r.Host == d.host {
+			next.ServeHTTP(w, r)
+			return
+		}
+		host, _, err := net.SplitHostPort(r.Host)
+		if err == nil && (host == "127.0.0.1" || host == "::1") && (r.Method == http.MethodGet || r.Method == http.MethodHead) {
+			http.Redirect(w, r, "http://"+d.host+r.URL.RequestURI(), http.StatusTemporaryRedirect)
+			return
+		}
+		http.Error(w, "The demo answers at http://"+d.host+" only.", http.StatusMisdirectedRequest)
+	})
+}
+
+func (d *Demo) routes() http.Handler {
+	mux := http.NewServeMux()
+	mux.HandleFunc("GET /demo/v1/inbox", d.inbox)
+	mux.Handle("/v1/verifications/", d.phone.watch(d.App.Handler))
+	mux.Handle("/", d.App.Handler)
+	return mux
+}
+
