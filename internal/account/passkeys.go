@@ -50,16 +50,9 @@ func viewPasskey(p *store.Passkey, c verification.Caller) PasskeyView {
 	return v
 }
 
-// Page is one page of a list; Next is the cursor of the one after it.
-type Page[T any] struct {
-	Items []T     `json:"items"`
-	Next  *string `json:"next"`
-	Total *int    `json:"total,omitempty"`
-}
-
 // Passkeys lists the account's passkeys, the newest first. limit is 1 to 100.
-func (s *Service) Passkeys(ctx context.Context, c verification.Caller, cursor string, limit int) (*Page[PasskeyView], error) {
-	page := &Page[PasskeyView]{Items: []PasskeyView{}}
+func (s *Service) Passkeys(ctx context.Context, c verification.Caller, cursor string, limit int) (*verification.Page[PasskeyView], error) {
+	page := &verification.Page[PasskeyView]{Items: []PasskeyView{}}
 	err := s.Engine.DB.View(ctx, func(tx *store.Tx) error {
 		a, err := tx.Account(c.AccountID())
 		if err != nil {
@@ -92,7 +85,7 @@ func ListForChoice(tx *store.Tx, accountID string, c verification.Caller) (any, 
 	if err != nil {
 		return nil, err
 	}
-	page := Page[PasskeyView]{Items: []PasskeyView{}, Total: &a.Passkeys}
+	page := verification.Page[PasskeyView]{Items: []PasskeyView{}, Total: &a.Passkeys}
 	for i := range list {
 		page.Items = append(page.Items, viewPasskey(&list[i], c))
 	}

@@ -51,8 +51,8 @@ type SessionView struct {
 }
 
 // Sessions lists the account's sessions, the last seen first, 200 at most.
-func (s *Service) Sessions(ctx context.Context, c verification.Caller) (*Page[SessionView], error) {
-	page := &Page[SessionView]{Items: []SessionView{}}
+func (s *Service) Sessions(ctx context.Context, c verification.Caller) (*verification.Page[SessionView], error) {
+	page := &verification.Page[SessionView]{Items: []SessionView{}}
 	err := s.Engine.DB.View(ctx, func(tx *store.Tx) error {
 		list, err := tx.Sessions(c.AccountID(), SessionIdle)
 		for _, one := range list {
@@ -86,7 +86,7 @@ type EventView struct {
 }
 
 // Activity lists the account's audit events, the newest first. limit is 1 to 100.
-func (s *Service) Activity(ctx context.Context, c verification.Caller, cursor string, limit int) (*Page[EventView], error) {
+func (s *Service) Activity(ctx context.Context, c verification.Caller, cursor string, limit int) (*verification.Page[EventView], error) {
 	var before int64
 	if cursor != "" {
 		var err error
@@ -94,7 +94,7 @@ func (s *Service) Activity(ctx context.Context, c verification.Caller, cursor st
 			return nil, refusal.Field("invalid_request", "cursor", "This is not a cursor that a page of this list gave.")
 		}
 	}
-	page := &Page[EventView]{Items: []EventView{}}
+	page := &verification.Page[EventView]{Items: []EventView{}}
 	err := s.Engine.DB.View(ctx, func(tx *store.Tx) error {
 		list, err := tx.Events(c.AccountID(), before, limit+1)
 		if err != nil {

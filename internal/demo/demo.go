@@ -132,4 +132,3 @@ func (d *Demo) routes() http.Handler {
 	mux.Handle("/", d.App.Handler)
 	return mux
 }
-

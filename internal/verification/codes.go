@@ -5,7 +5,6 @@ import (
 	"encoding/json"
 	"strings"
 
-	"countersign/internal/contact"
 	"countersign/internal/policy"
 	"countersign/internal/refusal"
 	"countersign/internal/store"
@@ -476,12 +475,4 @@ func (e *Engine) HashPassword(ctx context.Context, field, pw string) (string, er
 		return "", err
 	}
 	return e.Hasher.Hash(ctx, pw)
-}
-
-// contactRefusal turns an error about an address or number into a refusal.
-func contactRefusal(err error) error {
-	if ce, ok := err.(*contact.Error); ok {
-		return refusal.Field("invalid_request", ce.Field, ce.Message)
-	}
-	return err
 }

@@ -62,6 +62,13 @@ type NewFactorView struct {
 	OtpauthURL *string `json:"otpauth_url"`
 }
 
+// Page is one page of a list; Next is the cursor of the one after it.
+type Page[T any] struct {
+	Items []T     `json:"items"`
+	Next  *string `json:"next"`
+	Total *int    `json:"total,omitempty"`
+}
+
 // Show reads a verification for the one who began it.
 func (e *Engine) Show(ctx context.Context, c Caller, id string) (*View, error) {
 	var view *View

@@ -6,7 +6,6 @@ import (
 	"strings"
 	"time"
 
-	"countersign/internal/account"
 	"countersign/internal/asset"
 	"countersign/internal/policy"
 	"countersign/internal/refusal"
@@ -97,8 +96,8 @@ func (s *Service) CheckAddress(ctx context.Context, c verification.Caller, netwo
 }
 
 // Addresses lists the address book, 500 entries at most.
-func (s *Service) Addresses(ctx context.Context, c verification.Caller) (*account.Page[AddressView], error) {
-	page := &account.Page[AddressView]{Items: []AddressView{}}
+func (s *Service) Addresses(ctx context.Context, c verification.Caller) (*verification.Page[AddressView], error) {
+	page := &verification.Page[AddressView]{Items: []AddressView{}}
 	err := s.Engine.DB.View(ctx, func(tx *store.Tx) error {
 		list, err := tx.Addresses(c.AccountID())
 		if err != nil {

@@ -20,7 +20,6 @@ import (
 	"time"
 
 	"countersign/approval"
-	"countersign/internal/account"
 	"countersign/internal/asset"
 	"countersign/internal/policy"
 	"countersign/internal/refusal"
@@ -34,9 +33,9 @@ const Life = 10 * time.Minute
 
 // Service runs the flow. Its fields are set once.
 type Service struct {
-	Engine  *verification.Engine
+	Engine    *verification.Engine
 	Catalogue asset.Catalogue
-	Holds   policy.Holds
+	Holds     policy.Holds
 	// Fiat gives a demo figure for an amount; nil where no prices are known.
 	Fiat func(assetCode, amount string) (fiat asset.Amount, known bool)
 }
@@ -249,8 +248,8 @@ func missing(err error) error {
 }
 
 // List reads the account's withdrawals, the newest first. limit is 1 to 100.
-func (s *Service) List(ctx context.Context, c verification.Caller, cursor string, limit int) (*account.Page[View], error) {
-	page := &account.Page[View]{Items: []View{}}
+func (s *Service) List(ctx context.Context, c verification.Caller, cursor string, limit int) (*verification.Page[View], error) {
+	page := &verification.Page[View]{Items: []View{}}
 	err := s.Engine.DB.View(ctx, func(tx *store.Tx) error {
 		list, err := tx.WithdrawalsPage(c.AccountID(), cursor, limit+1)
 		if err != nil {
