@@ -1,0 +1,158 @@
+package delivery
+
+import (
+	"strings"
+	"testing"
+	"time"
+)
+
+// AlertInfo is what a security e-mail says: what happened, when, and from where.
+type AlertInfo struct {
+	// Event is one of Events; an unknown one panics in tests and is worded in general terms elsewhere, since a customer
+	// told vaguely is better off than one not told.
+	Event string
+	At    time.Time
+	// Browser ("Safari on iPhone") and Address (IP) say where it came from.
+	Browser, Address string
+	// Facts are further rows, label and value, between what and when.
+	Facts [][2]string
+	// Phrase is the account's anti-phishing phrase, "" if none is set.
+	Phrase string
+	// NotMeURL is the link that freezes the account; it works for NotMeLifetime. "" leaves it out.
+	NotMeURL string
+	// HoldUntil is when withdrawals go on; zero if they were not paused.
+	HoldUntil time.Time
+	// Factor is "email", "phone" or "authenticator" for factor.* events. If it is "", a fact labelled "Factor" tells;
+	// without one the event is worded in general terms.
+	Factor string
+}
+
+// Events are the events that AlertEmail has words for.
+func Events() []string {
+	return []string{
+		"account.created", "login.new_device", "passkey.created", "passkey.deleted", "passkey.suspended",
+		"factor.bound", "factor.replaced", "factor.unbound", "password.changed", "password.reset", "sessions.ended",
+		"phrase.set", "address.saved", "withdrawal.approved", "withdrawal.cancelled", "account.frozen",
+		"account.unfrozen", "register.existing",
+	}
+}
+
+// eventCopy is how an event is worded. Change marks a change to what protects the account.
+type eventCopy struct {
+	Title, What, Lead string
+	Change            bool
+	// After replaces "If this was you, there's nothing to do."
+	After string
+	// Action is the link where there is no "This wasn't me", as a path of the web app; empty for the security settings.
+	Action, ActionPath string
+}
+
+func (a AlertInfo) copy() eventCopy {
+	factor := factorNoun(a.Factor)
+	switch a.Event {
+	case "account.created":
+		c := eventCopy{Title: "Your account is ready", What: "Account created"}
+		if a.Phrase == "" {
+			c.Lead = "Next, choose an anti-phishing phrase: every genuine e-mail from us then carries it."
+		}
+		return c
+	case "login.new_device":
+		return eventCopy{Title: "New sign-in to your account", What: "Sign-in from a new device", Lead: "A device that we had not seen before signed in."}
+	case "passkey.created":
+		return eventCopy{Title: "A passkey was created", What: "Passkey created", Change: true, Lead: "It signs in to your account with a face, fingerprint or screen lock."}
+	case "passkey.deleted":
+		return eventCopy{Title: "A passkey was deleted", What: "Passkey deleted", Change: true, Lead: "It can no longer sign in or approve withdrawals."}
+	case "passkey.suspended":
+		return eventCopy{
+			Title: "A passkey was suspended", What: "Passkey suspended", Change: true,
+			Lead:  "It answered the way a copy of it would, so we refused it. It can no longer sign in or approve withdrawals.",
+			After: "If this was you, delete this passkey and create a new one. Your codes still work.",
+		}
+	case "factor.bound":
+		return eventCopy{Title: "Your " + factor.plain + " was added", What: factor.capital + " added", Change: true, Lead: "We also ask for its code from now on."}
+	case "factor.replaced":
+		return eventCopy{Title: "Your " + factor.plain + " was replaced", What: factor.capital + " replaced", Change: true, Lead: "The old one no longer works."}
+	case "factor.unbound":
+		return eventCopy{Title: "Your " + factor.plain + " was removed", What: factor.capital + " removed", Change: true, Lead: "Without it, passkeys cannot approve withdrawals."}
+	case "password.changed":
+		return eventCopy{Title: "Your password was changed", What: "Password changed", Change: true, Lead: "The old one no longer works."}
+	case "password.reset":
+		return eventCopy{Title: "Your password was reset", What: "Password reset", Change: true, Lead: "All devices were signed out."}
+	case "sessions.ended":
+		return eventCopy{Title: "Devices were signed out", What: "Sessions ended", Change: true, Lead: "They have to sign in again."}
+	case "phrase.set":
+		if a.Phrase == "" {
+			return eventCopy{Title: "Your anti-phishing phrase was removed", What: "Anti-phishing phrase removed", Change: true, Lead: "Genuine e-mails carry no phrase until you set a new one."}
+		}
+		return eventCopy{Title: "Your anti-phishing phrase was set", What: "Anti-phishing phrase set", Change: true, Lead: "Every genuine e-mail from us carries it from now on."}
+	case "address.saved":
+		return eventCopy{Title: "A withdrawal address was saved", What: "Withdrawal address saved", Change: true, Lead: "It can be chosen for withdrawals."}
+	case "withdrawal.approved":
+		return eventCopy{Title: "A withdrawal was approved", What: "Withdrawal approved", Lead: "Check that these are the details you meant."}
+	case "withdrawal.cancelled":
+		return eventCopy{Title: "A withdrawal was cancelled", What: "Withdrawal cancelled", Lead: "Nothing was sent."}
+	case "account.frozen":
+		return eventCopy{
+			Title: "Your account is frozen", What: "Account frozen", Lead: "Nothing can be withdrawn, and all devices were signed out.",
+			After: "To unfreeze it, sign in. We ask for your password and a code from everything you have set up.", Action: "Sign in", ActionPath: "/",
+		}
+	case "account.unfrozen":
+		return eventCopy{Title: "Your account is unfrozen", What: "Account unfrozen", Change: true}
+	case "register.existing":
+		return eventCopy{
+			Title: "You already have an account", What: "Registration with this e-mail", Lead: "Someone tried to create an account with your e-mail address. Nothing changed.",
+			After: "If this was you, sign in instead. If not, there’s nothing to do.", Action: "Sign in", ActionPath: "/",
+		}
+	}
+	unknown("event", a.Event)
+	return eventCopy{Title: "Your account was changed", What: "Security settings changed", Change: true}
+}
+
+// AlertEmail words the e-mail about a security event.
+func (b Brand) AlertEmail(to string, a AlertInfo) Message {
+	if a.Factor == "" && strings.HasPrefix(a.Event, "factor.") {
+		a.Factor, a.Facts = takeFactor(a.Facts)
+	}
+	c := a.copy()
+	l := letter{Brand: b, Title: c.Title, Phrase: clean(a.Phrase), After: c.After}
+	switch {
+	case c.Change:
+		l.Chip = "Security change"
+	case a.Event == "login.new_device":
+		l.Chip = "New device"
+	}
+	if l.After == "" {
+		l.After = "If this was you, there’s nothing to do."
+	}
+	if c.Lead != "" {
+		l.Lead = []span{{Text: c.Lead}}
+	}
+	if !a.HoldUntil.IsZero() {
+		if len(l.Lead) > 0 {
+			l.Lead = append(l.Lead, span{Text: " "})
+		}
+		l.Lead = append(l.Lead, span{Text: "Withdrawals are paused until "}, span{Text: instant(a.HoldUntil), Strong: true}, span{Text: "."})
+	}
+	l.Rows = append(l.Rows, row{"What", c.What})
+	for _, f := range a.Facts {
+		l.Rows = append(l.Rows, row{clean(f[0]), clean(f[1])})
+	}
+	l.Rows = append(l.Rows, row{"When", instant(a.At)}, row{"Device", plainBrowser(a.Browser)}, row{"IP address", plainAddress(a.Address)})
+	switch {
+	case a.NotMeURL != "":
+		l.Link = &link{Text: "This wasn’t me", URL: a.NotMeURL, Freeze: true}
+		l.Note = "It opens a page where you can freeze your account. No sign-in needed. The link works for 72 hours."
+	case c.Action != "":
+		l.Link = &link{Text: c.Action, URL: b.BaseURL + c.ActionPath}
+	default:
+		l.Link = &link{Text: "Open your security settings", URL: b.BaseURL + "/security"}
+	}
+	return l.message(to)
+}
+
+// unknown stops a test that words something without words of its own.
+func unknown(what, name string) {
+	if testing.Testing() {
+		panic("delivery: no words for the " + what + " " + name)
+	}
+}
