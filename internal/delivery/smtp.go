@@ -1,0 +1,229 @@
+package delivery
+
+import (
+	"context"
+	"crypto/rand"
+	"crypto/tls"
+	"crypto/x509"
+	"errors"
+	"fmt"
+	"net"
+	netmail "net/mail"
+	"slices"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/wneessen/go-mail"
+	"github.com/wneessen/go-mail/smtp"
+)
+
+// How the connection to the mail server is secured. There is no "if the server offers it": whoever sits between would
+// see to it that the server does not.
+const (
+	SecuritySTARTTLS = "starttls"
+	SecurityTLS      = "tls"
+	// SecurityNone is for a mail server on this machine only.
+	SecurityNone = "none"
+)
+
+// SMTPConfig says where mail goes out.
+type SMTPConfig struct {
+	Host string
+	Port int
+	// Security is one of the Security constants.
+	Security string
+	// Username and Password are both set or both empty; they need TLS.
+	Username, Password string
+	// From is the sender, as "Name <address>" or an address alone.
+	From string
+	// Timeout is for a whole message, from connecting to the server's yes; zero is 15 s.
+	Timeout time.Duration
+	// RootCAs are the authorities that the server's certificate is checked against; nil are the system's.
+	RootCAs *x509.CertPool
+	// Now dates the messages.
+	Now func() time.Time
+}
+
+// SMTP carries e-mails to a mail server, one connection a message.
+type SMTP struct {
+	config SMTPConfig
+	from   string
+	domain string
+	tls    *tls.Config
+}
+
+// NewSMTP checks the configuration. It does not connect: a mail server that is down for the moment is no reason not to start.
+func NewSMTP(c SMTPConfig) (*SMTP, error) {
+	from, err := netmail.ParseAddress(c.From)
+	switch {
+	case err != nil:
+		return nil, errors.New("smtp: the sender is not an e-mail address")
+	case c.Host == "":
+		return nil, errors.New("smtp: the host is missing")
+	case c.Port < 1 || c.Port > 65535:
+		return nil, fmt.Errorf("smtp: %d is not a port", c.Port)
+	case c.Security != SecuritySTARTTLS && c.Security != SecurityTLS && c.Security != SecurityNone:
+		return nil, fmt.Errorf("smtp: the security is %q, not %s, %s or %s", c.Security, SecuritySTARTTLS, SecurityTLS, SecurityNone)
+	case c.Security == SecurityNone && !loopback(c.Host):
+		return nil, errors.New("smtp: without TLS only a mail server on this machine is used")
+	case (c.Username == "") != (c.Password == ""):
+		return nil, errors.New("smtp: user name and password go together")
+	case c.Username != "" && c.Security == SecurityNone:
+		return nil, errors.New("smtp: a password is not sent without TLS")
+	case c.Now == nil:
+		return nil, errors.New("smtp: the clock is missing")
+	}
+	if c.Timeout == 0 {
+		c.Timeout = 15 * time.Second
+	}
+	return &SMTP{
+		config: c,
+		from:   from.String(),
+		domain: from.Address[strings.LastIndexByte(from.Address, '@')+1:],
+		tls:    &tls.Config{ServerName: c.Host, RootCAs: c.RootCAs, MinVersion: tls.VersionTLS12},
+	}, nil
+}
+
+// Send implements Carrier.
+func (s *SMTP) Send(ctx context.Context, m Message) error {
+	msg, err := s.compose(m)
+	if err != nil {
+		return err
+	}
+	ctx, cancel := context.WithTimeout(ctx, s.config.Timeout)
+	defer cancel()
+	dial := &dialer{implicitTLS: s.config.Security == SecurityTLS, config: s.tls}
+	defer dial.close()
+	// The library watches the context only while connecting.
+	stop := context.AfterFunc(ctx, dial.close)
+	defer stop()
+
+	options := []mail.Option{
+		mail.WithPort(s.config.Port), mail.WithTimeout(s.config.Timeout), mail.WithTLSConfig(s.tls), mail.WithHELO(s.domain),
+		mail.WithDialContextFunc(dial.dial), mail.WithTLSPolicy(mail.NoTLS),
+	}
+	if s.config.Security == SecuritySTARTTLS {
+		options = append(options, mail.WithTLSPolicy(mail.TLSMandatory))
+	}
+	if s.config.Username != "" {
+		options = append(options, mail.WithSMTPAuthCustom(&passwordAuth{config: s.config}))
+	}
+	client, err := mail.NewClient(s.config.Host, options...)
+	if err != nil {
+		return fmt.Errorf("smtp: %w", err)
+	}
+	err = client.DialAndSendWithContext(ctx, msg)
+	// Once the server has the message, an error while taking leave would only have it sent again.
+	if err == nil || msg.IsDelivered() {
+		return nil
+	}
+	return smtpError(err)
+}
+
+func (s *SMTP) compose(m Message) (*mail.Msg, error) {
+	msg := mail.NewMsg(mail.WithNoDefaultUserAgent())
+	if err := msg.From(s.from); err != nil {
+		return nil, errors.New("smtp: the sender is not an e-mail address")
+	}
+	if err := msg.To(m.To); err != nil {
+		return nil, fmt.Errorf("smtp: the recipient is not an e-mail address: %w", ErrPermanent)
+	}
+	msg.Subject(m.Subject)
+	msg.SetDateWithValue(s.config.Now())
+	// The library's own message id has this machine's name in it.
+	msg.SetMessageIDWithValue(strings.ToLower(rand.Text()) + "@" + s.domain)
+	// Out-of-office replies to a security e-mail help nobody (RFC 3834).
+	msg.SetGenHeader("Auto-Submitted", "auto-generated")
+	msg.SetBodyString(mail.TypeTextPlain, m.Text)
+	if m.HTML == "" {
+		return msg, nil
+	}
+	msg.AddAlternativeString(mail.TypeTextHTML, m.HTML)
+	for _, p := range artIn(m.HTML) {
+		err := msg.EmbedReader(p.Name, strings.NewReader(string(p.PNG)), mail.WithFileContentID("<"+p.ID+">"), mail.WithFileContentType("image/png"))
+		if err != nil {
+			return nil, fmt.Errorf("smtp: %w", err)
+		}
+	}
+	return msg, nil
+}
+
+// smtpError keeps of an error what may be logged: servers like to repeat the recipient. It is permanent if the server
+// refused this recipient or this message, and not if it is about us (who we are, what we may): an operator can mend that.
+func smtpError(err error) error {
+	var refused *mail.SendError
+	if !errors.As(err, &refused) {
+		return fmt.Errorf("smtp: %w", err)
+	}
+	code, enhanced := refused.ErrorCode(), refused.EnhancedStatusCode()
+	text := fmt.Sprintf("smtp: %s: %d %s", refused.Reason, code, enhanced)
+	aboutUs := code == 530 || code == 535 || code == 538 || strings.HasPrefix(enhanced, "5.7.")
+	aboutIt := slices.Contains([]mail.SendErrReason{mail.ErrSMTPRcptTo, mail.ErrSMTPData, mail.ErrSMTPDataClose}, refused.Reason)
+	if code >= 500 && code <= 599 && aboutIt && !aboutUs {
+		return fmt.Errorf("%s: %w", strings.TrimSpace(text), ErrPermanent)
+	}
+	return errors.New(strings.TrimSpace(text))
+}
+
+// dialer remembers its connection: when a handshake fails the library lets go of it without closing it.
+type dialer struct {
+	implicitTLS bool
+	config      *tls.Config
+
+	mu     sync.Mutex
+	closed bool
+	conn   net.Conn
+}
+
+func (d *dialer) dial(ctx context.Context, network, address string) (net.Conn, error) {
+	var conn net.Conn
+	var err error
+	if d.implicitTLS {
+		conn, err = (&tls.Dialer{Config: d.config}).DialContext(ctx, network, address)
+	} else {
+		conn, err = (&net.Dialer{}).DialContext(ctx, network, address)
+	}
+	if err != nil {
+		return nil, err
+	}
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	if d.closed {
+		_ = conn.Close()
+		return nil, net.ErrClosed
+	}
+	d.conn = conn
+	return conn, nil
+}
+
+// close may be called more than once.
+func (d *dialer) close() {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	d.closed = true
+	if d.conn != nil {
+		_ = d.conn.Close()
+	}
+}
+
+// passwordAuth sends the password as PLAIN or LOGIN, whichever the server knows, and only inside TLS.
+type passwordAuth struct {
+	config SMTPConfig
+	smtp.Auth
+}
+
+// Start implements smtp.Auth.
+func (a *passwordAuth) Start(server *smtp.ServerInfo) (string, []byte, error) {
+	switch {
+	case !server.TLS:
+		return "", nil, errors.New("a password is not sent without TLS")
+	case slices.Contains(server.Auth, "PLAIN"):
+		a.Auth = smtp.PlainAuth("", a.config.Username, a.config.Password, a.config.Host, false)
+	case slices.Contains(server.Auth, "LOGIN"):
+		a.Auth = smtp.LoginAuth(a.config.Username, a.config.Password, a.config.Host, false)
+	default:
+		return "", nil, errors.New("the server takes no password")
+	}
+	return a.Auth.Start(server)
+}
