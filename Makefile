@@ -1,0 +1,91 @@
+# The two commands: make run, make test. The others are parts of them, or for maintainers.
+SHELL      := /bin/bash
+.SHELLFLAGS := -euo pipefail -c
+.DEFAULT_GOAL := help
+
+STATICCHECK := honnef.co/go/tools/cmd/staticcheck@v0.8.2
+GOVULNCHECK := golang.org/x/vuln/cmd/govulncheck@latest
+
+WEB_SOURCES := $(shell find web -type f -not -path '*/node_modules/*' -not -path '*/test-results/*' -not -path '*/playwright-report/*')
+DIST        := internal/webapp/dist/index.html
+
+## run: build what is needed and start the demo
+.PHONY: run
+run: build
+	./bin/countersign demo
+
+## test: install what the tests need and run everything
+.PHONY: test
+test: lint test-go test-web test-browser
+	@echo "everything passed"
+
+## build: the web app and the program, in bin/countersign
+.PHONY: build
+build: $(DIST)
+	go build -trimpath -o bin/countersign ./cmd/countersign
+
+$(DIST): web/node_modules/.installed $(WEB_SOURCES)
+	cd web && npm run --silent build
+	@touch $@
+
+web/node_modules/.installed: web/package-lock.json
+	cd web && npm ci --ignore-scripts --no-audit --no-fund
+	@touch $@
+
+## lint: formatting, vet, staticcheck, types and rules of the web app
+.PHONY: lint
+lint: $(DIST)
+	@unformatted=$$(gofmt -l $$(git ls-files '*.go')); test -z "$$unformatted" || { echo "run gofmt on: $$unformatted"; exit 1; }
+	go vet ./...
+	go run $(STATICCHECK) ./...
+	cd web && npm run --silent check && npm run --silent lint
+
+## test-go: Go tests with the race detector
+.PHONY: test-go
+test-go: $(DIST)
+	go test -race ./...
+
+## test-web: unit tests of the web app
+.PHONY: test-web
+test-web: web/node_modules/.installed
+	cd web && npm run --silent test
+
+## test-browser: the flows in a real Chromium with virtual authenticators
+.PHONY: test-browser
+test-browser: build
+	@scripts/need-chromium
+	cd web && npm run --silent e2e
+
+## fuzz: each fuzz target for FUZZTIME (10s)
+FUZZTIME ?= 10s
+.PHONY: fuzz
+fuzz:
+	@for pkg in $$(go list ./...); do \
+	  for target in $$(go test -list '^Fuzz' $$pkg | grep '^Fuzz' || true); do \
+	    go test -run '^$$' -fuzz "^$$target$$" -fuzztime $(FUZZTIME) $$pkg; done; done
+
+## bench: the figures of docs/performance.md
+.PHONY: bench
+bench:
+	go test -run '^$$' -bench . -benchtime 2s ./internal/bench ./internal/passkey
+
+## vuln: known vulnerabilities; says so when the database cannot be asked
+.PHONY: vuln
+vuln:
+	@go run $(GOVULNCHECK) ./... || { echo "govulncheck found something or could not ask its database: see above; this is not a clean result"; exit 1; }
+
+## docs: write the generated parts of the documentation
+.PHONY: docs
+docs: $(DIST)
+	go test ./cmd/countersign -run TestReferenceIsCurrent -update
+
+## clean: remove what was built, but not the demo's data
+.PHONY: clean
+clean:
+	rm -rf bin web/node_modules web/test-results web/playwright-report
+	find internal/webapp/dist -mindepth 1 -not -name .gitkeep -delete
+
+## help: this list
+.PHONY: help
+help:
+	@sed -n 's/^## //p' $(MAKEFILE_LIST)

@@ -1,0 +1,115 @@
+package main
+
+import (
+	"flag"
+	"log/slog"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"countersign/internal/secret"
+)
+
+var update = flag.Bool("update", false, "write the generated parts of the documentation")
+
+const (
+	begin = "<!-- generated: countersign config -->\n"
+	end   = "<!-- end -->\n"
+)
+
+func TestReferenceIsCurrent(t *testing.T) {
+	path := filepath.Join("..", "..", "docs", "configuration.md")
+	b, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	head, rest, ok := strings.Cut(string(b), begin)
+	_, tail, ok2 := strings.Cut(rest, end)
+	if !ok || !ok2 {
+		t.Fatalf("%s lacks the marks of its generated part", path)
+	}
+	want := head + begin + Reference() + end + tail
+	if *update {
+		if err := os.WriteFile(path, []byte(want), 0o644); err != nil {
+			t.Fatal(err)
+		}
+		return
+	}
+	if string(b) != want {
+		t.Errorf("%s is not what `countersign config` prints: run make docs", path)
+	}
+}
+
+// complete are settings with which serve would start.
+func complete(t *testing.T) map[string]string {
+	key := filepath.Join(t.TempDir(), "master.key")
+	if err := os.WriteFile(key, []byte(secret.NewMaster()), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	v := map[string]string{}
+	for _, s := range settings {
+		v[s.name] = s.fallback
+	}
+	v["master-key-file"], v["origin"] = key, "https://accounts.exchange.example"
+	v["smtp-host"], v["smtp-from"], v["sms-url"] = "mail.exchange.example", "Exchange <no-reply@exchange.example>", "https://sms.exchange.example/send"
+	return v
+}
+
+func TestServeRefusesToStartWithSettingsThatWouldBeUnsafe(t *testing.T) {
+	logger := slog.New(slog.DiscardHandler)
+	if _, err := configure(complete(t), logger); err != nil {
+		t.Fatalf("the complete settings are refused: %v", err)
+	}
+	for name, c := range map[string]struct{ setting, value, says string }{
+		"no master key":                 {"master-key-file", "", "no master key"},
+		"no origin":                     {"origin", "", "no origin"},
+		"an http origin":                {"origin", "http://accounts.exchange.example", "only https"},
+		"an IP address":                 {"origin", "https://192.0.2.1", "IP addresses"},
+		"a path in the origin":          {"origin", "https://accounts.exchange.example/", "not an origin"},
+		"capitals in the origin":        {"origin", "https://Accounts.exchange.example", "lower case"},
+		"the scheme's own port":         {"origin", "https://accounts.exchange.example:443", "own port"},
+		"a public suffix":               {"origin", "https://co.uk", "public suffix"},
+		"an origin outside the rp-id":   {"rp-id", "other.example", "not at or below"},
+		"a public suffix as rp-id":      {"rp-id", "com", "not at or below"},
+		"a hold that is too short":      {"hold-factor-replaced", "1h", "loosen"},
+		"a negative wait":               {"new-address-wait", "-1h", "loosen"},
+		"an unknown purpose":            {"no-passkey-for", "lunch", "not a purpose"},
+		"an unfreezing hold too short":  {"hold-unfrozen", "71h", "loosen"},
+		"a proxy range that is none":    {"trusted-proxies", "10.0.0.1", "address range"},
+		"no SMTP server":                {"smtp-host", "", "smtp-host"},
+		"an SMTP port that is none":     {"smtp-port", "70000", "smtp-port"},
+		"no SMS gateway":                {"sms-url", "", "sms-url"},
+		"an SMS gateway without TLS":    {"sms-url", "http://sms.exchange.example/send", "https"},
+		"a catalogue that is not there": {"catalogue", "/nonexistent/catalogue.json", "no such file"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			v := complete(t)
+			v[c.setting] = c.value
+			_, err := configure(v, logger)
+			if err == nil || !strings.Contains(err.Error(), c.says) {
+				t.Errorf("configure = %v, want an error that says %q", err, c.says)
+			}
+		})
+	}
+	t.Run("http on localhost is let through", func(t *testing.T) {
+		v := complete(t)
+		v["origin"] = "http://localhost:8080"
+		if _, err := configure(v, logger); err != nil {
+			t.Error(err)
+		}
+	})
+}
+
+func TestHelpNeverPrintsASecretFromTheEnvironment(t *testing.T) {
+	var out strings.Builder
+	_, _, err := values("serve", []string{"-h"}, func(name string) string { return "s3cret-" + name }, &out)
+	if err != flag.ErrHelp {
+		t.Fatalf("values = %v", err)
+	}
+	for _, name := range []string{"MASTER_KEY", "SMTP_PASSWORD", "SMS_TOKEN"} {
+		if strings.Contains(out.String(), "s3cret-COUNTERSIGN_"+name+"\"") {
+			t.Errorf("-h prints %s", name)
+		}
+	}
+}
