@@ -10,9 +10,6 @@ import (
 	"countersign/internal/store"
 )
 
-// LinkLife is how long a "this wasn't me" link freezes.
-const LinkLife = 72 * time.Hour
-
 // From is where a request came from, as far as a person can recognise it.
 type From struct{ Browser, Address string }
 
@@ -45,37 +42,41 @@ func (n Notifier) AlertHold(tx *store.Tx, a *store.Account, event string, from F
 }
 
 func (n Notifier) alert(tx *store.Tx, a *store.Account, event string, from From, hold time.Time, facts [][2]string) error {
-	to, err := tx.FormerEmails(a.ID)
+	former, err := tx.FormerEmails(a.ID)
 	if err != nil {
 		return err
+	}
+	// A former address may be somebody else's by now: it is told what happened, but not the phrase.
+	phrases := map[string]string{}
+	for _, address := range former {
+		phrases[address] = ""
 	}
 	factors, err := tx.Factors(a.ID)
 	if err != nil {
 		return err
 	}
 	for i := range factors {
-		if factors[i].Kind == policy.Email {
-			current, err := tx.FactorValue(&factors[i])
-			if err != nil {
-				return err
-			}
-			to = append(to, current)
+		if factors[i].Kind != policy.Email {
+			continue
+		}
+		current, err := tx.FactorValue(&factors[i])
+		if err != nil {
+			return err
+		}
+		if phrases[current], err = tx.Phrase(a); err != nil {
+			return err
 		}
 	}
-	phrase, err := tx.Phrase(a)
-	if err != nil {
-		return err
-	}
-	for _, address := range to {
+	for address, phrase := range phrases {
 		token, hash := secret.NewToken()
-		link := store.FreezeLink{AccountID: a.ID, Event: event, At: tx.Now, Browser: from.Browser, Address: from.Address, ExpiresAt: tx.Now.Add(LinkLife)}
+		link := store.FreezeLink{AccountID: a.ID, Event: event, At: tx.Now, Browser: from.Browser, Address: from.Address, ExpiresAt: tx.Now.Add(delivery.NotMeLifetime)}
 		if err := tx.AddFreezeLink(hash, link); err != nil {
 			return err
 		}
 		m := n.Brand.AlertEmail(address, delivery.AlertInfo{Event: event, At: tx.Now, Browser: from.Browser, Address: from.Address, Facts: facts, Phrase: phrase,
 			// In the fragment, which no server, proxy or referrer sees.
 			NotMeURL: n.Brand.BaseURL + "/not-me#" + token, HoldUntil: hold})
-		if err := tx.Queue(a.ID, m, tx.Now.Add(LinkLife)); err != nil {
+		if err := tx.Queue(a.ID, m, tx.Now.Add(delivery.NotMeLifetime)); err != nil {
 			return err
 		}
 	}

@@ -48,11 +48,15 @@ func (db *DB) Claim(ctx context.Context, now time.Time, lease time.Duration, n i
 		for _, r := range found {
 			item := delivery.Item{ID: r.id, Attempts: r.attempts, ExpiresAt: r.expires}
 			b, err := tx.keys.Open(outboxPlace(r.id), r.sealed)
-			if err != nil {
-				return err
+			if err == nil {
+				err = json.Unmarshal(b, &item.Message)
 			}
-			if err := json.Unmarshal(b, &item.Message); err != nil {
-				return err
+			if err != nil {
+				// One message that no key opens must not keep back the others.
+				if err := tx.run(`UPDATE outbox SET state = 'failed', ended_at = $2, reason = 'unreadable' WHERE id = $1`, r.id, millis(tx.Now)); err != nil {
+					return err
+				}
+				continue
 			}
 			items = append(items, item)
 		}

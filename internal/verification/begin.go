@@ -222,6 +222,10 @@ func (e *Engine) send(tx *store.Tx, c Caller, v *store.Verification, a *store.Ac
 	}
 	code := secret.NewCode()
 	info := delivery.CodeInfo{Purpose: string(v.Purpose), Code: code, ExpiresAt: tx.Now.Add(CodeLife), Browser: c.Browser, Address: c.Address}
+	switch v.Purpose {
+	case policy.BindFactor, policy.ReplaceFactor, policy.UnbindFactor:
+		info.Factor = v.Object
+	}
 	if a != nil {
 		var err error
 		// The phrase proves our mails to its owner, so it goes to no address that is not theirs yet.
