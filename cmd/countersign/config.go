@@ -50,7 +50,7 @@ var settings = []setting{
 	{"smtp-password", "", "password of that user"},
 	{"smtp-from", "", "sender of all e-mail"},
 	{"sms-url", "", "https address of the SMS gateway: it gets POST {\"to\", \"text\"} as JSON"},
-	{"sms-token", "", "bearer token for the SMS gateway"},
+	{"sms-token", "", "bearer token that the SMS gateway asks for; required"},
 	{"catalogue", "", "JSON file with the assets and networks. Default: the built-in list (docs/configuration.md has its form)"},
 	{"hold-factor-replaced", "24h", "span without withdrawals after a factor is replaced; 24h or more"},
 	{"hold-factor-unbound", "24h", "after a factor is unbound; 24h or more"},

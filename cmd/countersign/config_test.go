@@ -52,7 +52,7 @@ func complete(t *testing.T) map[string]string {
 		v[s.name] = s.fallback
 	}
 	v["master-key-file"], v["origin"] = key, "https://accounts.exchange.example"
-	v["smtp-host"], v["smtp-from"], v["sms-url"] = "mail.exchange.example", "Exchange <no-reply@exchange.example>", "https://sms.exchange.example/send"
+	v["smtp-host"], v["smtp-from"], v["sms-url"], v["sms-token"] = "mail.exchange.example", "Exchange <no-reply@exchange.example>", "https://sms.exchange.example/send", "gateway-token"
 	return v
 }
 
