@@ -7,6 +7,7 @@ STATICCHECK := honnef.co/go/tools/cmd/staticcheck@v0.8.2
 GOVULNCHECK := golang.org/x/vuln/cmd/govulncheck@latest
 
 WEB_SOURCES := $(shell find web -type f -not -path '*/node_modules/*' -not -path '*/test-results/*' -not -path '*/playwright-report/*')
+REVISION    := $(shell git describe --always --dirty 2>/dev/null)
 DIST        := internal/webapp/dist/index.html
 
 ## run: build what is needed and start the demo
@@ -22,7 +23,7 @@ test: lint test-go test-web test-browser
 ## build: the web app and the program, in bin/countersign
 .PHONY: build
 build: $(DIST)
-	go build -trimpath -o bin/countersign ./cmd/countersign
+	go build -trimpath -ldflags "-X main.revision=$(REVISION)" -o bin/countersign ./cmd/countersign
 
 $(DIST): web/node_modules/.installed $(WEB_SOURCES)
 	cd web && npm run --silent build
