@@ -92,6 +92,9 @@ func (s *Service) SetProfile(ctx context.Context, c verification.Caller, name, l
 		if err != nil {
 			return err
 		}
+		if err := thawed(tx, c); err != nil {
+			return err
+		}
 		if name != nil {
 			if *name != "" {
 				if a.Name, err = tidyName(*name); err != nil {

@@ -18,16 +18,22 @@ type Notifier struct{ Brand delivery.Brand }
 
 // Code queues a code by e-mail or SMS.
 func (n Notifier) Code(tx *store.Tx, accountID string, kind policy.Kind, to string, c delivery.CodeInfo) error {
-	m := n.Brand.CodeEmail(to, c)
-	if kind == policy.Phone {
-		m = n.Brand.CodeSMS(to, c)
-	}
-	return tx.Queue(accountID, m, c.ExpiresAt)
+	return tx.Queue(accountID, n.compose(kind, to, c), c.ExpiresAt)
 }
 
-// Decoy queues what is never sent, where a message would tell a stranger something by being queued or not.
-func (n Notifier) Decoy(tx *store.Tx) error {
-	return tx.Queue("", delivery.Message{Channel: "none"}, tx.Now.Add(time.Minute))
+// Decoy composes and queues what Code would, and lets the worker drop it: whether a message was made is not to be told by
+// the time that an answer takes.
+func (n Notifier) Decoy(tx *store.Tx, kind policy.Kind, c delivery.CodeInfo) error {
+	m := n.compose(kind, "nobody@invalid", c)
+	m.Channel = delivery.ChannelNone
+	return tx.Queue("", m, c.ExpiresAt)
+}
+
+func (n Notifier) compose(kind policy.Kind, to string, c delivery.CodeInfo) delivery.Message {
+	if kind == policy.Phone {
+		return n.Brand.CodeSMS(to, c)
+	}
+	return n.Brand.CodeEmail(to, c)
 }
 
 // Alert queues a security e-mail to the bound address and to those replaced within the last 30 days, each with a

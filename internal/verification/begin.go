@@ -93,8 +93,7 @@ func (e *Engine) Open(tx *store.Tx, c Caller, o Opening) (*View, error) {
 	f := &factors[0]
 	switch {
 	case o.Decoy || o.To == "":
-		// The destination's budget is taken all the same, or a full one would tell who exists.
-		err = e.decoySend(tx, c, v, f, o.Subject)
+		err = e.decoySend(tx, c, v, f)
 	default:
 		err = e.send(tx, c, v, o.Account, f, o.To)
 	}
@@ -181,7 +180,7 @@ func (e *Engine) Send(ctx context.Context, c Caller, id, target string) (*View, 
 			return refusal.New("resend_too_soon", "A code was sent a moment ago. Wait before you ask for another.").Until(at)
 		}
 		if v.Decoy || v.Purpose == policy.Login && f.Kind == policy.Authenticator {
-			err = e.decoySend(tx, c, v, f, string(v.BudgetKey))
+			err = e.decoySend(tx, c, v, f)
 		} else {
 			var to string
 			if to, err = e.destination(tx, v, f); err == nil {
@@ -251,15 +250,16 @@ func (e *Engine) send(tx *store.Tx, c Caller, v *store.Verification, a *store.Ac
 	return e.Notifier.Code(tx, v.AccountID, f.Kind, to, info)
 }
 
-// decoySend writes what send writes, for nobody.
-func (e *Engine) decoySend(tx *store.Tx, c Caller, v *store.Verification, f *store.VerificationFactor, subject string) error {
-	if err := e.allowSend(tx, c, v, subject); err != nil {
+// decoySend does what send does, for nobody: the same budgets, work and writes, or their absence would tell a stranger something.
+func (e *Engine) decoySend(tx *store.Tx, c Caller, v *store.Verification, f *store.VerificationFactor) error {
+	if err := e.allowSend(tx, c, v, ""); err != nil {
 		return err
 	}
-	if err := tx.SetCode(f, e.codeMAC(v, f, ""), tx.Now.Add(CodeLife)); err != nil {
+	code := secret.NewCode()
+	if err := tx.SetCode(f, e.codeMAC(v, f, code), tx.Now.Add(CodeLife)); err != nil {
 		return err
 	}
-	return e.Notifier.Decoy(tx)
+	return e.Notifier.Decoy(tx, f.Kind, delivery.CodeInfo{Purpose: string(v.Purpose), Code: code, ExpiresAt: tx.Now.Add(CodeLife), Browser: c.Browser, Address: c.Address})
 }
 
 // codeMAC binds a code to the verification, and so to its account, purpose, object and session, and to one factor of it.
@@ -273,8 +273,9 @@ func (e *Engine) checkCode(v *store.Verification, f *store.VerificationFactor, c
 
 func (e *Engine) allowSend(tx *store.Tx, c Caller, v *store.Verification, to string) error {
 	subject := v.AccountID
-	if subject == "" {
-		subject = string(v.BudgetKey)
+	if e.Policy[v.Purpose].WithoutSession {
+		// Before a session nothing may depend on where a message would go, nor may a stranger use up what the owner's own device has.
+		subject, to = string(v.BudgetKey), string(v.BudgetKey)
 	}
 	for _, b := range []struct {
 		allowance store.Allowance
