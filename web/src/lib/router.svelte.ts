@@ -55,6 +55,8 @@ export const here = {
     return path;
   },
   get query() {
+    // A fresh copy for each reader; what is followed is the address itself.
+    // eslint-disable-next-line svelte/prefer-svelte-reactivity
     return new URLSearchParams(search);
   },
   /** Counts navigations, so that going to where one is already counts too. */

@@ -1,3 +1,4 @@
+import { tick } from 'svelte';
 import { api, isApiError } from '$lib/api/client';
 import { lineFor } from '$lib/api/messages';
 import type { CodeResult, Purpose, Verification } from '$lib/api/types';
@@ -219,6 +220,8 @@ export class Flow {
       }[result];
     }
     this.wrong = said;
+    // Where the correction is to be typed.
+    void tick().then(() => document.querySelector<HTMLElement>('main [aria-invalid=true]')?.focus());
   }
 
   #left(): string {

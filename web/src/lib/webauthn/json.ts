@@ -49,7 +49,7 @@ function descriptor(json: PublicKeyCredentialDescriptorJSON): PublicKeyCredentia
 export function credentialJSON(credential: PublicKeyCredential): unknown {
   if (typeof credential.toJSON === 'function') {
     try {
-      return credential.toJSON() as unknown;
+      return credential.toJSON();
     } catch {
       // Some password managers replace the credential with an object whose toJSON does not work.
     }
