@@ -20,11 +20,11 @@ var allowed = map[string]string{
 	"internal/password": "",
 	// Makes the list of common passwords; run by hand.
 	"internal/password/gen": "internal/password",
-	"internal/policy":   "",
-	"internal/refusal":  "",
-	"internal/secret":   "",
-	"internal/totp":     "",
-	"internal/webapp":   "",
+	"internal/policy":       "",
+	"internal/refusal":      "",
+	"internal/secret":       "",
+	"internal/totp":         "",
+	"internal/webapp":       "",
 
 	"internal/store":        "internal/delivery internal/policy internal/secret",
 	"internal/notice":       "internal/delivery internal/policy internal/secret internal/store",

@@ -128,6 +128,7 @@ func (d *Demo) guard(next http.Handler) http.Handler {
 func (d *Demo) routes() http.Handler {
 	mux := http.NewServeMux()
 	mux.HandleFunc("GET /demo/v1/inbox", d.inbox)
+	mux.Handle("/v1/verifications", d.App.Handler)
 	mux.Handle("/v1/verifications/", d.phone.watch(d.App.Handler))
 	mux.Handle("/", d.App.Handler)
 	return mux

@@ -59,8 +59,16 @@ type Server struct {
 func (s *Server) Handler() http.Handler {
 	s.secure = strings.HasPrefix(s.Config.Origins[0], "https://")
 	mux := http.NewServeMux()
+	methods := map[string][]string{}
 	for _, rt := range s.Routes() {
 		mux.Handle(rt.Method+" "+rt.Path, s.adapt(rt))
+		methods[rt.Path] = append(methods[rt.Path], rt.Method)
+	}
+	for path, allowed := range methods {
+		mux.Handle(path, s.adapt(Route{Path: path, Access: Public, serve: func(_ context.Context, _ *request, w http.ResponseWriter) (any, error) {
+			w.Header().Set("Allow", strings.Join(allowed, ", "))
+			return nil, refusal.New("method_not_allowed", "This route takes "+strings.Join(allowed, ", ")+".")
+		}}))
 	}
 	mux.Handle("/v1/", s.adapt(Route{Access: Public, serve: func(context.Context, *request, http.ResponseWriter) (any, error) {
 		return nil, refusal.New("not_found", "There is no such route. GET /openapi.json lists them.")

@@ -2,6 +2,7 @@ package verification
 
 import (
 	"context"
+	"strconv"
 	"time"
 
 	"countersign/internal/password"
@@ -210,7 +211,7 @@ func (e *Engine) viewAccount(tx *store.Tx, c Caller, v *store.Verification, a *s
 	action := e.Actions[v.Purpose]
 	if action.HoldAfter != nil {
 		if d := action.HoldAfter(a, state.Bound, tx.Now); d > 0 {
-			text := d.String()
+			text := strconv.Itoa(int(d.Hours())) + "h"
 			out.HoldAfter = &text
 		}
 	}
