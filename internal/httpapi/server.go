@@ -59,18 +59,14 @@ type Server struct {
 func (s *Server) Handler() http.Handler {
 	s.secure = strings.HasPrefix(s.Config.Origins[0], "https://")
 	mux := http.NewServeMux()
-	methods := map[string][]string{}
 	for _, rt := range s.Routes() {
 		mux.Handle(rt.Method+" "+rt.Path, s.adapt(rt))
-		methods[rt.Path] = append(methods[rt.Path], rt.Method)
 	}
-	for path, allowed := range methods {
-		mux.Handle(path, s.adapt(Route{Path: path, Access: Public, serve: func(_ context.Context, _ *request, w http.ResponseWriter) (any, error) {
+	mux.Handle("/v1/", s.adapt(Route{Access: Public, serve: func(_ context.Context, rq *request, w http.ResponseWriter) (any, error) {
+		if allowed := methods(mux, rq.http); len(allowed) > 0 {
 			w.Header().Set("Allow", strings.Join(allowed, ", "))
 			return nil, refusal.New("method_not_allowed", "This route takes "+strings.Join(allowed, ", ")+".")
-		}}))
-	}
-	mux.Handle("/v1/", s.adapt(Route{Access: Public, serve: func(context.Context, *request, http.ResponseWriter) (any, error) {
+		}
 		return nil, refusal.New("not_found", "There is no such route. GET /openapi.json lists them.")
 	}}))
 	if s.App != nil {
@@ -86,6 +82,20 @@ func (s *Server) Handler() http.Handler {
 		return nil, refusal.New("cross_origin", "Writes from other origins are refused.")
 	}}))
 	return s.headers(guard.Handler(mux))
+}
+
+// methods are those by which a path has a route. They are not routes of their own, as "/v1/addresses/check" by every method
+// would be at odds with "DELETE /v1/addresses/{id}".
+func methods(mux *http.ServeMux, r *http.Request) []string {
+	var out []string
+	for _, method := range []string{http.MethodGet, http.MethodPost, http.MethodPatch, http.MethodDelete} {
+		other := *r
+		other.Method = method
+		if _, pattern := mux.Handler(&other); strings.HasPrefix(pattern, method+" ") {
+			out = append(out, method)
+		}
+	}
+	return out
 }
 
 func (s *Server) headers(next http.Handler) http.Handler {
