@@ -25,7 +25,7 @@ func (s *Service) Register(ctx context.Context, c verification.Caller, email, pw
 	var view *verification.View
 	err = s.Engine.DB.Update(ctx, func(tx *store.Tx) error {
 		view, err = s.Engine.Open(tx, c, verification.Opening{
-			Purpose: policy.Register, Kinds: []policy.Kind{policy.Email}, To: address, Subject: address,
+			Purpose: policy.Register, Kinds: []policy.Kind{policy.Email}, Hint: contact.MaskEmail(address), To: address, Subject: address,
 			Payload: verification.Payload{Value: address, Extra: hash, Locale: locale},
 		})
 		return err

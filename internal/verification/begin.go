@@ -39,7 +39,7 @@ func (e *Engine) Begin(ctx context.Context, c Caller, r Request) (*View, error) 
 		}
 		v := &store.Verification{AccountID: a.ID, Purpose: r.Purpose, Object: r.Object, SessionID: c.sessionID(), SecurityVersion: a.SecurityVersion,
 			BudgetKey: e.Keys.MAC("guesses", []byte("session"), []byte(a.ID)), PasswordAsked: req.Password}
-		if err := e.add(tx, c, v, payload, req.Codes, fresh); err != nil {
+		if err := e.add(tx, c, v, payload, req.Codes, "", fresh); err != nil {
 			return err
 		}
 		view, err = e.view(tx, c, v, a)
@@ -55,7 +55,8 @@ type Opening struct {
 	Account *store.Account
 	Payload Payload
 	Kinds   []policy.Kind
-	// Hint is shown for the first factor; To is where its code goes at once, "" for an authenticator.
+	// Hint is shown for an e-mail address, whether or not an account has it; To is where the first factor's code goes at once,
+	// "" for an authenticator.
 	Hint, To string
 	// Subject is what guesses count against where there is no account: the identifier as it was typed, normalised.
 	Subject  string
@@ -83,7 +84,7 @@ func (e *Engine) Open(tx *store.Tx, c Caller, o Opening) (*View, error) {
 	} else if left == 0 {
 		return nil, exhausted(resets)
 	}
-	if err := e.add(tx, c, v, o.Payload, o.Kinds, nil); err != nil {
+	if err := e.add(tx, c, v, o.Payload, o.Kinds, o.Hint, nil); err != nil {
 		return nil, err
 	}
 	factors, err := tx.VerificationFactors(v.ID)
@@ -105,7 +106,11 @@ func (e *Engine) Open(tx *store.Tx, c Caller, o Opening) (*View, error) {
 
 // budget is whose guesses these are: a device that signed in before has its own, so that a stranger cannot lock out the owner.
 func (e *Engine) budget(tx *store.Tx, c Caller, o Opening) ([]byte, error) {
-	if o.Account == nil {
+	switch {
+	case o.Purpose == policy.Register:
+		// Of its own: if it were the one of an unknown account, using it up would tell by the next login whether there is one.
+		return e.Keys.MAC("guesses", []byte("registration"), []byte(o.Subject)), nil
+	case o.Account == nil:
 		return e.Keys.MAC("guesses", []byte("subject"), []byte(o.Subject)), nil
 	}
 	known, err := tx.KnowsDevice(o.Account.ID, c.DeviceHash)
@@ -118,8 +123,8 @@ func (e *Engine) budget(tx *store.Tx, c Caller, o Opening) ([]byte, error) {
 	return e.Keys.MAC("guesses", []byte("account"), []byte(o.Account.ID)), nil
 }
 
-// add inserts a verification with the factors it asks.
-func (e *Engine) add(tx *store.Tx, c Caller, v *store.Verification, p Payload, kinds []policy.Kind, fresh *NewFactor) error {
+// add inserts a verification with the factors it asks. hint is that of an e-mail address which no account is known to have.
+func (e *Engine) add(tx *store.Tx, c Caller, v *store.Verification, p Payload, kinds []policy.Kind, hint string, fresh *NewFactor) error {
 	v.ID, v.Epoch, v.Status = secret.NewID("ver", tx.Now), tx.Epoch(), store.Pending
 	v.Browser, v.Address = c.Browser, c.Address
 	v.CreatedAt, v.ExpiresAt = tx.Now, tx.Now.Add(Life)
@@ -133,7 +138,7 @@ func (e *Engine) add(tx *store.Tx, c Caller, v *store.Verification, p Payload, k
 	if err := tx.AddVerification(v, payload); err != nil {
 		return err
 	}
-	hints := map[policy.Kind]string{}
+	hints := map[policy.Kind]string{policy.Email: hint}
 	if v.AccountID != "" {
 		factors, err := tx.Factors(v.AccountID)
 		if err != nil {
@@ -366,7 +371,8 @@ func (e *Engine) open(tx *store.Tx, c Caller, id string) (*store.Verification, *
 	if err != nil {
 		return nil, nil, policy.State{}, err
 	}
-	if a.SecurityVersion != v.SecurityVersion {
+	// A decoy proves nothing that could become void; if it did, a stranger would learn that there is an account.
+	if a.SecurityVersion != v.SecurityVersion && !v.Decoy {
 		return nil, nil, policy.State{}, void()
 	}
 	if check := e.Actions[v.Purpose].Check; check != nil {

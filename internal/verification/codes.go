@@ -206,10 +206,10 @@ func (j *judge) fail(name, verdict string) {
 }
 
 func (j *judge) verdict(f *store.VerificationFactor, code string) (string, int64, error) {
-	if j.v.Decoy || len(code) != 6 {
+	if len(code) != 6 {
 		return Wrong, 0, nil
 	}
-	if f.Kind == policy.Authenticator {
+	if f.Kind == policy.Authenticator && !j.v.Decoy {
 		return j.totp(f, code)
 	}
 	switch {
@@ -217,7 +217,8 @@ func (j *judge) verdict(f *store.VerificationFactor, code string) (string, int64
 		return NotSent, 0, nil
 	case !f.CodeExpiresAt.After(j.tx.Now):
 		return Stale, 0, nil
-	case !j.e.checkCode(j.v, f, code):
+	// Only here, as a decoy's code expires like any other.
+	case j.v.Decoy || !j.e.checkCode(j.v, f, code):
 		return Wrong, 0, nil
 	}
 	return Matched, 0, nil
