@@ -1,0 +1,99 @@
+package testkit
+
+import (
+	"database/sql"
+	"fmt"
+	"net/url"
+	"slices"
+	"strings"
+)
+
+// Query reads the database past the installation: one string for each row, its columns joined by "|".
+func (k *Kit) Query(text string, args ...any) []string {
+	k.T.Helper()
+	db := k.open()
+	defer db.Close()
+	found, err := db.Query(text, args...)
+	if err != nil {
+		k.T.Fatal(err)
+	}
+	defer found.Close()
+	columns, err := found.Columns()
+	if err != nil {
+		k.T.Fatal(err)
+	}
+	var out []string
+	for found.Next() {
+		values := make([]any, len(columns))
+		into := make([]any, len(columns))
+		for i := range values {
+			into[i] = &values[i]
+		}
+		if err := found.Scan(into...); err != nil {
+			k.T.Fatal(err)
+		}
+		texts := make([]string, len(values))
+		for i, v := range values {
+			if b, ok := v.([]byte); ok {
+				v = fmt.Sprintf("%x", b)
+			}
+			texts[i] = fmt.Sprint(v)
+		}
+		out = append(out, strings.Join(texts, "|"))
+	}
+	if err := found.Err(); err != nil {
+		k.T.Fatal(err)
+	}
+	return out
+}
+
+// Exec changes the database past the installation, as an attacker with its file, or another program, would.
+func (k *Kit) Exec(text string, args ...any) {
+	k.T.Helper()
+	db := k.open()
+	defer db.Close()
+	if _, err := db.Exec(text, args...); err != nil {
+		k.T.Fatal(err)
+	}
+}
+
+func (k *Kit) open() *sql.DB {
+	k.T.Helper()
+	// The driver comes with package store.
+	db, err := sql.Open("sqlite", "file:"+(&url.URL{Path: k.Path}).EscapedPath()+"?_pragma=busy_timeout(10000)")
+	if err != nil {
+		k.T.Fatal(err)
+	}
+	return db
+}
+
+// Tables are the names of all tables.
+func (k *Kit) Tables() []string {
+	k.T.Helper()
+	return k.Query(`SELECT name FROM sqlite_master WHERE type = 'table' AND name NOT LIKE 'sqlite_%' ORDER BY name`)
+}
+
+// Count is how many rows each table has.
+func (k *Kit) Count() map[string]int {
+	k.T.Helper()
+	out := map[string]int{}
+	for _, table := range k.Tables() {
+		out[table] = len(k.Query(`SELECT 1 FROM ` + table))
+	}
+	return out
+}
+
+// Dump is the contents of every table but those named, as one text.
+func (k *Kit) Dump(except ...string) string {
+	k.T.Helper()
+	var b strings.Builder
+	for _, table := range k.Tables() {
+		if slices.Contains(except, table) {
+			continue
+		}
+		rows := k.Query(`SELECT * FROM ` + table)
+		slices.Sort(rows)
+		fmt.Fprintf(&b, "%s:\n%s\n", table, strings.Join(rows, "\n"))
+	}
+	return b.String()
+}

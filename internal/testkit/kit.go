@@ -1,0 +1,160 @@
+// Package testkit starts a whole installation for a test: the app on a database of its own, a clock that the test moves,
+// an inbox in place of carriers, and browsers that speak HTTP.
+package testkit
+
+import (
+	"context"
+	"crypto/sha256"
+	"log/slog"
+	"net/http/httptest"
+	"path/filepath"
+	"sync"
+	"testing"
+	"time"
+
+	"countersign/internal/app"
+	"countersign/internal/asset"
+	"countersign/internal/delivery"
+	"countersign/internal/policy"
+	"countersign/internal/secret"
+	"countersign/internal/store"
+	"countersign/internal/verification"
+)
+
+// RPID and Origin are those of every installation that New starts; Second is another origin that it serves.
+const (
+	RPID   = "bank.example"
+	Origin = "https://bank.example"
+	Second = "https://app.bank.example"
+)
+
+// Start is when the clock of every installation begins.
+var Start = time.Date(2026, 3, 14, 9, 26, 53, 0, time.UTC)
+
+// Clock stands still until it is moved. Safe for concurrent use.
+type Clock struct {
+	mu  sync.Mutex
+	now time.Time
+}
+
+// Now is the time that the clock shows.
+func (c *Clock) Now() time.Time {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.now
+}
+
+// Advance moves the clock, back if d is negative.
+func (c *Clock) Advance(d time.Duration) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.now = c.now.Add(d)
+}
+
+// Kit is an installation under test.
+type Kit struct {
+	T      testing.TB
+	App    *app.App
+	Clock  *Clock
+	Server *httptest.Server
+	Keys   *secret.Keys
+	Inbox  *delivery.Capture
+	// Path is the database's file.
+	Path string
+	// Limits are those that the installation was started with.
+	Limits verification.Limits
+
+	mu      sync.Mutex
+	browser int
+}
+
+// New starts an installation and ends it with the test. Each change is made to the configuration before the start.
+func New(t testing.TB, changes ...func(*app.Config)) *Kit {
+	t.Helper()
+	return Open(t, filepath.Join(t.TempDir(), "test.db"), &Clock{now: Start}, changes...)
+}
+
+// Open starts an installation on a database that may exist already. The master key follows from the name of the test,
+// so that an installation which is opened again reads what it sealed.
+func Open(t testing.TB, path string, clock *Clock, changes ...func(*app.Config)) *Kit {
+	t.Helper()
+	master := sha256.Sum256([]byte(t.Name()))
+	keys, err := secret.NewKeys(master[:])
+	if err != nil {
+		t.Fatal(err)
+	}
+	inbox := &delivery.Capture{Now: clock.Now, Max: 5000}
+	limits := verification.DefaultLimits()
+	// One address stands for many people here; the limits of one account, one destination and of guesses stay.
+	limits.Begins.Limit, limits.SendFrom.Limit = 100_000, 100_000
+	config := app.Config{
+		Database: path, Keys: keys, Name: "Bank", RPID: RPID, Origins: []string{Origin, Second}, Policy: policy.Default(), Holds: policy.DefaultHolds(),
+		Limits: limits, Catalogue: asset.Default(), Clock: clock.Now, Logger: slog.New(slog.DiscardHandler), Build: "test",
+		Carriers: map[string]delivery.Carrier{delivery.ChannelEmail: inbox, delivery.ChannelSMS: inbox},
+	}
+	for _, change := range changes {
+		change(&config)
+	}
+	a, err := app.New(t.Context(), config)
+	if err != nil {
+		t.Fatal(err)
+	}
+	k := &Kit{T: t, App: a, Clock: clock, Keys: keys, Inbox: inbox, Path: path, Limits: config.Limits, Server: httptest.NewServer(a.Handler)}
+	t.Cleanup(k.Close)
+	return k
+}
+
+// Close ends the installation; a second time it does nothing.
+func (k *Kit) Close() {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	if k.Server == nil {
+		return
+	}
+	k.Server.Close()
+	k.Server = nil
+	if err := k.App.Close(); err != nil {
+		k.T.Error(err)
+	}
+}
+
+// Deliver carries out what is queued.
+func (k *Kit) Deliver() {
+	k.T.Helper()
+	if _, err := k.App.Worker.Drain(context.Background()); err != nil {
+		k.T.Fatal(err)
+	}
+}
+
+// Code is the newest code that was sent to an address or number, "" if none was.
+func (k *Kit) Code(to string) string {
+	k.T.Helper()
+	k.Deliver()
+	for _, m := range k.Inbox.All() {
+		if m.To == to && m.Code != "" {
+			return m.Code
+		}
+	}
+	return ""
+}
+
+// Mails are the subjects of what was sent to an address, newest first, codes left out.
+func (k *Kit) Mails(to string) []string {
+	k.T.Helper()
+	k.Deliver()
+	var out []string
+	for _, m := range k.Inbox.All() {
+		if m.To == to && m.Code == "" {
+			out = append(out, m.Subject)
+		}
+	}
+	return out
+}
+
+// Update runs fn in a transaction of the installation, past the API.
+func (k *Kit) Update(fn func(tx *store.Tx) error) {
+	k.T.Helper()
+	if err := k.App.DB.Update(context.Background(), fn); err != nil {
+		k.T.Fatal(err)
+	}
+}
