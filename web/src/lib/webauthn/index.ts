@@ -232,6 +232,11 @@ export async function signalAccepted(result: VerificationResult | null): Promise
   });
 }
 
+/** Whether this browser passes such news on to password managers. */
+export function canSignal(): boolean {
+  return supported() && 'signalAllAcceptedCredentials' in PublicKeyCredential;
+}
+
 type Signals = Record<string, ((options: Record<string, unknown>) => Promise<void>) | undefined>;
 
 async function signal(method: string, options: Record<string, unknown>): Promise<void> {
