@@ -195,14 +195,7 @@ func (s *Service) LoginWithPasskey(ctx context.Context, c verification.Caller, c
 		if err != nil {
 			return err
 		}
-		var used *store.Passkey
-		err = tx.Nested(func() error {
-			used, err = e.UsePasskey(tx, a, resp, passkey.Assertion{RP: e.RP, Origin: c.Origin, Challenge: resp.Challenge}, c)
-			if err == nil && !e.Policy.ServesPasskey(policy.Login, used.WithdrawalPower, !used.SuspendedAt.IsZero()) {
-				err = verification.Blocked(&policy.Block{Code: policy.WayNotAllowed})
-			}
-			return err
-		})
+		used, err := e.UsePasskey(tx, c, a, policy.Login, resp, passkey.Assertion{RP: e.RP, Origin: c.Origin, Challenge: resp.Challenge, Discoverable: true})
 		if err != nil {
 			return s.refuseLogin(tx, c, a, err)
 		}

@@ -323,7 +323,7 @@ func codes(way CodesWay, s State) []Kind {
 }
 
 // ServesPasskey tells whether this passkey serves this purpose, given that the way is open.
-func (t Table) ServesPasskey(p Purpose, hasPower, suspended bool) bool {
+func (t Table) ServesPasskey(p Purpose, hasPower bool) bool {
 	row := t[p]
-	return !suspended && (row.Passkey == AnyPasskey || row.Passkey == PowerfulPasskey && hasPower)
+	return row.Passkey == AnyPasskey || row.Passkey == PowerfulPasskey && hasPower
 }

@@ -166,15 +166,11 @@ func (e *Engine) SubmitPasskey(ctx context.Context, c Caller, id string, credent
 			return e.refusePasskey(tx, c, v, err)
 		}
 		var done *Completed
-		// What a refused answer has written, its use of the key included, must not stay.
-		err = tx.Nested(func() (err error) {
-			if kind == "create" {
-				done, err = e.created(cer, a, credential, name)
-			} else {
-				done, err = e.asserted(tx, c, v, a, cer, credential)
-			}
-			return err
-		})
+		if kind == "create" {
+			done, err = e.created(cer, a, credential, name)
+		} else {
+			done, err = e.asserted(tx, c, v, a, cer, credential)
+		}
 		if err != nil {
 			return e.refusePasskey(tx, c, v, err)
 		}
@@ -229,12 +225,9 @@ func (e *Engine) asserted(tx *store.Tx, c Caller, v *store.Verification, a *stor
 			return nil, err
 		}
 	}
-	p, err := e.UsePasskey(tx, a, resp, passkey.Assertion{RP: passkey.RelyingParty{ID: cer.RPID, Name: e.RP.Name}, Origin: cer.Origin, Challenge: cer.Challenge}, c)
+	p, err := e.UsePasskey(tx, c, a, v.Purpose, resp, passkey.Assertion{RP: passkey.RelyingParty{ID: cer.RPID, Name: e.RP.Name}, Origin: cer.Origin, Challenge: cer.Challenge})
 	if err != nil {
 		return nil, err
-	}
-	if !e.Policy.ServesPasskey(v.Purpose, p.WithdrawalPower, false) {
-		return nil, Blocked(&policy.Block{Code: policy.PasskeyWithoutPower})
 	}
 	return &Completed{Way: "passkey", Passkey: p, Ceremony: cer, Response: resp}, nil
 }
@@ -258,8 +251,8 @@ func (e *Engine) sameDetails(tx *store.Tx, v *store.Verification, a *store.Accou
 // errRegressed is a device-bound key whose counter did not grow: the key may have been copied.
 var errRegressed = errors.New("verification: signature counter did not grow")
 
-// UsePasskey verifies an assertion by one of the account's passkeys and records the use.
-func (e *Engine) UsePasskey(tx *store.Tx, a *store.Account, resp *passkey.Response, with passkey.Assertion, c Caller) (*store.Passkey, error) {
+// UsePasskey verifies an assertion by one of the account's passkeys, and records the use. It writes nothing when it refuses.
+func (e *Engine) UsePasskey(tx *store.Tx, c Caller, a *store.Account, purpose policy.Purpose, resp *passkey.Response, with passkey.Assertion) (*store.Passkey, error) {
 	p, err := tx.PasskeyByCredential(a.ID, resp.CredentialID)
 	if errors.Is(err, store.ErrNotFound) {
 		return nil, &passkey.Refusal{Reason: "credential is not one of this account", Step: "WebAuthn L3 §7.2 step 6"}
@@ -277,6 +270,9 @@ func (e *Engine) UsePasskey(tx *store.Tx, a *store.Account, resp *passkey.Respon
 	}
 	if result.CounterRegressed {
 		return nil, &regressed{passkey: p}
+	}
+	if !e.Policy.ServesPasskey(purpose, p.WithdrawalPower) {
+		return nil, Blocked(&policy.Block{Code: policy.PasskeyWithoutPower})
 	}
 	ok, err := tx.UsePasskey(p, result.SignCount, result.BackupState, c.Browser)
 	if err != nil {

@@ -154,7 +154,6 @@ CREATE TABLE spent_challenges (
   nonce      BLOB PRIMARY KEY,
   expires_at INTEGER NOT NULL
 ) STRICT, WITHOUT ROWID;
-CREATE INDEX spent_challenges_by_expiry ON spent_challenges (expires_at);
 
 CREATE TABLE balances (
   account_id TEXT NOT NULL REFERENCES accounts (id),
