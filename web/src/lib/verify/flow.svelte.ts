@@ -1,5 +1,5 @@
 import { tick } from 'svelte';
-import { api, isApiError } from '$lib/api/client';
+import { api, isApiError, OfflineError } from '$lib/api/client';
 import { lineFor } from '$lib/api/messages';
 import type { CodeResult, Purpose, Verification } from '$lib/api/types';
 import { PasskeyError, proveWithPasskey, signalAccepted } from '$lib/webauthn';
@@ -42,14 +42,17 @@ export class Flow {
 
   readonly #begin: Begin | undefined;
   readonly #advance: (verification: Verification) => void;
+  readonly #lost: (() => void) | undefined;
 
   constructor(
     begin: Begin | undefined,
     given: Verification | undefined,
     advance: (verification: Verification) => void,
+    lost?: () => void,
   ) {
     this.#begin = begin;
     this.#advance = advance;
+    this.#lost = lost;
     if (given) this.verification = given;
     else void this.begin();
   }
@@ -127,7 +130,9 @@ export class Flow {
     try {
       this.#take(await api.post<Verification>(`/v1/verifications/${v.id}/codes`, { codes, password }));
     } catch (error) {
-      this.#refused(error);
+      // Whether the codes arrived is not known here: a screen that can ask what became of it takes over.
+      if (this.#lost && error instanceof OfflineError && error.sent) this.#lost();
+      else this.#refused(error);
     } finally {
       this.busy = '';
     }
