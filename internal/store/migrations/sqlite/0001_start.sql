@@ -211,7 +211,7 @@ CREATE TABLE approvals (
 ) STRICT;
 
 CREATE TABLE audit_events (
-  id         INTEGER PRIMARY KEY AUTOINCREMENT,
+  id         INTEGER PRIMARY KEY,
   account_id TEXT NOT NULL,
   kind       TEXT NOT NULL,
   ok         INTEGER NOT NULL,
