@@ -1,0 +1,294 @@
+package store
+
+import (
+	"context"
+	"errors"
+	"testing"
+	"time"
+
+	"countersign/internal/delivery"
+	"countersign/internal/policy"
+	"countersign/internal/secret"
+)
+
+// sealed columns, the rows that they are copied between, and how they are read.
+func TestSealedColumnsOpenInTheirOwnRowOnly(t *testing.T) {
+	f := open(t)
+	account(t, f, "acc_1", "one@mail.example")
+	account(t, f, "acc_2", "two@mail.example")
+	f.update(t, func(tx *Tx) error {
+		in := Address{ID: "adr_1", AccountID: "acc_1", Label: "a", Network: "tron", Address: "one", CreatedAt: tx.Now}
+		other := in
+		other.ID, other.AccountID, other.Address = "adr_2", "acc_2", "two"
+		return errors.Join(tx.SetPhrase("acc_1", "copper heron"), tx.SetPhrase("acc_2", "slow green"), tx.AddAddress(&in), tx.AddAddress(&other),
+			tx.AddFormerEmail("acc_1", "old1@mail.example", tx.Now.Add(time.Hour)), tx.AddFormerEmail("acc_2", "old2@mail.example", tx.Now.Add(time.Hour)),
+			tx.AddVerification(&Verification{ID: "ver_1", BudgetKey: []byte("b"), Status: Pending}, []byte("one")), tx.AddVerification(&Verification{ID: "ver_2", BudgetKey: []byte("b"), Status: Pending}, []byte("two")))
+	})
+	reads := map[string]func(tx *Tx) error{
+		`UPDATE accounts SET phrase_sealed = (SELECT phrase_sealed FROM accounts WHERE id = 'acc_1') WHERE id = 'acc_2'`: func(tx *Tx) error {
+			a, err := tx.Account("acc_2")
+			if err == nil {
+				_, err = tx.Phrase(a)
+			}
+			return err
+		},
+		`UPDATE factors SET value_sealed = (SELECT value_sealed FROM factors WHERE account_id = 'acc_1') WHERE account_id = 'acc_2'`: func(tx *Tx) error {
+			factors, err := tx.Factors("acc_2")
+			if err == nil {
+				_, err = tx.FactorValue(&factors[0])
+			}
+			return err
+		},
+		`UPDATE addresses SET address_sealed = (SELECT address_sealed FROM addresses WHERE id = 'adr_1') WHERE id = 'adr_2'`: func(tx *Tx) error {
+			_, err := tx.Addresses("acc_2")
+			return err
+		},
+		`UPDATE former_emails SET value_sealed = (SELECT value_sealed FROM former_emails WHERE account_id = 'acc_1') WHERE account_id = 'acc_2'`: func(tx *Tx) error {
+			_, err := tx.FormerEmails("acc_2")
+			return err
+		},
+		`UPDATE verifications SET payload_sealed = (SELECT payload_sealed FROM verifications WHERE id = 'ver_1') WHERE id = 'ver_2'`: func(tx *Tx) error {
+			v, err := tx.Verification("ver_2")
+			if err == nil {
+				_, err = tx.Payload(v)
+			}
+			return err
+		},
+	}
+	for copying, read := range reads {
+		f.update(t, func(tx *Tx) error {
+			if err := read(tx); err != nil {
+				t.Errorf("before: %v", err)
+			}
+			if err := tx.run(copying); err != nil {
+				return err
+			}
+			if err := read(tx); !errors.Is(err, secret.ErrSealed) {
+				t.Errorf("%s: %v", copying, err)
+			}
+			return nil
+		})
+	}
+}
+
+func TestAddressesAndNumbersAreUniqueOnceProven(t *testing.T) {
+	f := open(t)
+	account(t, f, "acc_1", "one@mail.example")
+	account(t, f, "acc_2", "two@mail.example")
+	f.update(t, func(tx *Tx) error {
+		if err := tx.Nested(func() error { return tx.PutFactor("acc_2", policy.Email, "one@mail.example", "", 0) }); !errors.Is(err, ErrExists) {
+			t.Errorf("one address in two accounts: %v", err)
+		}
+		if err := tx.PutFactor("acc_1", policy.Email, "one@mail.example", "", 0); err != nil {
+			t.Errorf("the same address once more: %v", err)
+		}
+		if owner, err := tx.FactorOwner(policy.Email, "one@mail.example"); owner != "acc_1" || err != nil {
+			t.Errorf("%s, %v", owner, err)
+		}
+		if _, err := tx.FactorOwner(policy.Phone, "one@mail.example"); !errors.Is(err, ErrNotFound) {
+			t.Errorf("another kind: %v", err)
+		}
+		return nil
+	})
+}
+
+func TestUniqueAddressesSurviveARotationOfTheKey(t *testing.T) {
+	f := open(t)
+	f.keys, _ = secret.NewKeys(make([]byte, 32))
+	f.reopen(t)
+	account(t, f, "acc_1", "one@mail.example")
+	next := secret.Random(32)
+	f.keys, _ = secret.NewKeys(next, make([]byte, 32))
+	f.reopen(t)
+	account(t, f, "acc_2", "two@mail.example")
+	f.update(t, func(tx *Tx) error {
+		if owner, err := tx.FactorOwner(policy.Email, "one@mail.example"); owner != "acc_1" || err != nil {
+			t.Errorf("%s, %v", owner, err)
+		}
+		if err := tx.PutFactor("acc_2", policy.Email, "one@mail.example", "", 0); !errors.Is(err, ErrExists) {
+			t.Errorf("indexed under the former key, taken again: %v", err)
+		}
+		return nil
+	})
+}
+
+func TestHoldsNeverShorten(t *testing.T) {
+	f := open(t)
+	account(t, f, "acc_1", "one@mail.example")
+	hold := func(reason string, d time.Duration) (a *Account) {
+		f.update(t, func(tx *Tx) (err error) {
+			if err := tx.Hold("acc_1", reason, tx.Now.Add(d)); err != nil {
+				return err
+			}
+			a, err = tx.Account("acc_1")
+			return err
+		})
+		return a
+	}
+	long := hold("unfrozen", 72*time.Hour)
+	f.advance(time.Hour)
+	if a := hold("factor_replaced", 24*time.Hour); !a.HoldUntil.Equal(long.HoldUntil) || a.HoldReason != "unfrozen" {
+		t.Errorf("a shorter one: until %v because of %s", a.HoldUntil, a.HoldReason)
+	}
+	if a := hold("password_reset", 80*time.Hour); !a.HoldUntil.Equal(start.Add(81*time.Hour)) || !a.HoldSince.Equal(start) || a.HoldReason != "password_reset" {
+		t.Errorf("a longer one: %v to %v because of %s", a.HoldSince, a.HoldUntil, a.HoldReason)
+	}
+	f.advance(100 * time.Hour)
+	if a := hold("factor_unbound", 24*time.Hour); !a.HoldSince.Equal(start.Add(101 * time.Hour)) {
+		t.Errorf("after the former is over: since %v", a.HoldSince)
+	}
+}
+
+func TestStepsGrowOnly(t *testing.T) {
+	f := open(t)
+	account(t, f, "acc_1", "one@mail.example")
+	f.update(t, func(tx *Tx) error {
+		if err := tx.PutFactor("acc_1", policy.Authenticator, "secret", "", 100); err != nil {
+			return err
+		}
+		for _, c := range []struct {
+			step int64
+			want bool
+		}{{99, false}, {100, false}, {101, true}, {101, false}, {100, false}, {102, true}} {
+			if ok, err := tx.SpendStep("acc_1", c.step); ok != c.want || err != nil {
+				t.Errorf("step %d: %t, %v", c.step, ok, err)
+			}
+		}
+		return nil
+	})
+}
+
+func TestWhatServesOnceServesOnce(t *testing.T) {
+	f := open(t)
+	account(t, f, "acc_1", "one@mail.example")
+	f.update(t, func(tx *Tx) error {
+		v := &Verification{ID: "ver_1", BudgetKey: []byte("b"), Status: Pending}
+		factor := &VerificationFactor{VerificationID: "ver_1", Target: Bound, Kind: policy.Email}
+		cer := &Ceremony{ID: "cer_1", VerificationID: "ver_1", Kind: "get", Challenge: []byte("c"), CreatedAt: tx.Now, ExpiresAt: tx.Now.Add(time.Minute)}
+		late := &Ceremony{ID: "cer_2", VerificationID: "ver_1", Kind: "get", Challenge: []byte("d"), CreatedAt: tx.Now, ExpiresAt: tx.Now}
+		link := FreezeLink{AccountID: "acc_1", Event: "x", At: tx.Now, ExpiresAt: tx.Now.Add(time.Minute)}
+		if err := errors.Join(tx.AddVerification(v, nil), tx.AddVerificationFactor(factor), tx.AddCeremony(cer), tx.AddCeremony(late), tx.AddFreezeLink([]byte("h"), link)); err != nil {
+			return err
+		}
+		for name, use := range map[string]func() (bool, error){
+			"a factor's match": func() (bool, error) { return tx.MatchFactor(factor, 0) },
+			"a challenge":      func() (bool, error) { return tx.SpendCeremony("cer_1") },
+			"a freeze link":    func() (bool, error) { return tx.UseFreezeLink([]byte("h")) },
+			"a verification":   func() (bool, error) { return tx.EndVerification("ver_1", Done) },
+		} {
+			if ok, err := use(); !ok || err != nil {
+				t.Errorf("%s does not serve: %v", name, err)
+			}
+			if ok, err := use(); ok || err != nil {
+				t.Errorf("%s serves twice: %v", name, err)
+			}
+		}
+		if ok, err := tx.SpendCeremony("cer_2"); ok || err != nil {
+			t.Errorf("an expired challenge serves: %v", err)
+		}
+		if err := tx.SpendLoginChallenge([]byte("n"), tx.Now); err != nil {
+			return err
+		}
+		if err := tx.Nested(func() error { return tx.SpendLoginChallenge([]byte("n"), tx.Now) }); !errors.Is(err, ErrExists) {
+			t.Errorf("a login challenge serves twice: %v", err)
+		}
+		return nil
+	})
+}
+
+func TestBudgetsFillGrowAndReset(t *testing.T) {
+	f := open(t)
+	a := Allowance{Limit: 10, Window: time.Hour, Grow: true}
+	exhaust := func() (wait time.Duration) {
+		f.update(t, func(tx *Tx) error {
+			if left, _, err := tx.Left([]byte("k"), a); left != 10 || err != nil {
+				t.Errorf("%d left, %v", left, err)
+			}
+			if err := errors.Join(tx.Take([]byte("k"), 4, a), tx.Take([]byte("k"), 6, a)); err != nil {
+				return err
+			}
+			left, resets, err := tx.Left([]byte("k"), a)
+			if left != 0 {
+				t.Errorf("%d left after ten", left)
+			}
+			wait = resets.Sub(tx.Now)
+			return err
+		})
+		f.advance(wait)
+		return wait
+	}
+	for _, want := range []time.Duration{1, 2, 4, 8, 16, 24, 24} {
+		if got := exhaust(); got != want*time.Hour {
+			t.Errorf("the wait is %v, want %d h", got, want)
+		}
+	}
+	f.advance(25 * time.Hour)
+	if got := exhaust(); got != time.Hour {
+		t.Errorf("after a day without, the wait is %v", got)
+	}
+}
+
+func TestPurgeKeepsWhatCouldStillServe(t *testing.T) {
+	f := open(t)
+	account(t, f, "acc_1", "one@mail.example")
+	f.update(t, func(tx *Tx) error {
+		v := &Verification{ID: "ver_1", BudgetKey: []byte("b"), Status: Pending, ExpiresAt: tx.Now.Add(15 * time.Minute)}
+		return errors.Join(tx.SpendLoginChallenge([]byte("n"), tx.Now.Add(5*time.Minute)), tx.AddVerification(v, nil),
+			tx.AddVerificationFactor(&VerificationFactor{VerificationID: "ver_1", Target: Bound, Kind: policy.Email}))
+	})
+	left := func() (spent, verifications, factors int) {
+		f.update(t, func(tx *Tx) error {
+			return errors.Join(tx.row([]any{&spent}, `SELECT count(*) FROM spent_challenges`), tx.row([]any{&verifications}, `SELECT count(*) FROM verifications`),
+				tx.row([]any{&factors}, `SELECT count(*) FROM verification_factors`))
+		})
+		return
+	}
+	f.advance(23 * time.Hour)
+	if err := f.Purge(context.Background()); err != nil {
+		t.Fatal(err)
+	}
+	if s, v, n := left(); s != 1 || v != 1 || n != 1 {
+		t.Errorf("after a few hours %d, %d, %d are left", s, v, n)
+	}
+	f.advance(72 * time.Hour)
+	if err := f.Purge(context.Background()); err != nil {
+		t.Fatal(err)
+	}
+	if s, v, n := left(); s != 0 || v != 0 || n != 0 {
+		t.Errorf("after days %d, %d, %d are left", s, v, n)
+	}
+}
+
+func TestClaimedMessagesAreLeasedAndForgottenOnceSent(t *testing.T) {
+	f := open(t)
+	ctx := context.Background()
+	f.update(t, func(tx *Tx) error {
+		return tx.Queue("", delivery.Message{Channel: "email", To: "one@mail.example", Code: "123456"}, tx.Now.Add(time.Hour))
+	})
+	select {
+	case <-f.Wake():
+	default:
+		t.Error("the worker is not woken")
+	}
+	first, err := f.Claim(ctx, f.clock(), time.Minute, 10)
+	if err != nil || len(first) != 1 || first[0].Message.Code != "123456" || first[0].Attempts != 1 {
+		t.Fatalf("%+v, %v", first, err)
+	}
+	if again, err := f.Claim(ctx, f.clock(), time.Minute, 10); len(again) != 0 || err != nil {
+		t.Errorf("leased twice: %v, %v", again, err)
+	}
+	f.advance(time.Minute)
+	if again, err := f.Claim(ctx, f.clock(), time.Minute, 10); len(again) != 1 || again[0].Attempts != 2 || err != nil {
+		t.Errorf("after the lease: %v, %v", again, err)
+	}
+	if err := f.Sent(ctx, first[0].ID, f.clock()); err != nil {
+		t.Fatal(err)
+	}
+	f.update(t, func(tx *Tx) error {
+		var size int
+		if err := tx.row([]any{&size}, `SELECT length(message_sealed) FROM outbox`); err != nil || size != 0 {
+			t.Errorf("%d bytes of the message are kept, %v", size, err)
+		}
+		return nil
+	})
+}
