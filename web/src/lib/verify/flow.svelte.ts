@@ -154,7 +154,7 @@ export class Flow {
     }
   };
 
-  finish = async (body: { password?: string; keep_passkeys?: 'all' | 'none' | string[] } = {}): Promise<void> => {
+  finish = async (body: { password?: string; keep_passkeys: 'all' | 'none' | string[] }): Promise<void> => {
     const v = this.verification;
     if (!v || this.busy) return;
     this.busy = 'finish';
