@@ -1,0 +1,248 @@
+package flowtest
+
+import (
+	"encoding/base64"
+	"encoding/json"
+	"fmt"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"countersign/internal/policy"
+	"countersign/internal/softkey"
+	"countersign/internal/testkit"
+)
+
+func TestAPasskeyMadeWithAllThreeFactorsCanWithdraw(t *testing.T) {
+	t.Parallel()
+	k := testkit.New(t)
+	c := k.Full()
+	v := c.Begin(policy.CreatePasskey, "", "").Verification()
+	if len(v.Factors) != 3 || v.HoldAfter != nil || slices.Contains(v.Ways, "passkey") {
+		t.Errorf("%+v", v)
+	}
+	c.Post("/v1/verifications/"+v.ID+"/challenge", "{}").Refused("conflict")
+	v = c.Answer(v).Verification()
+	if next(v) != "create_passkey" {
+		t.Fatal(next(v))
+	}
+	ch := c.Challenge(v.ID)
+	if ch.Kind != "create" || !strings.Contains(string(ch.PublicKey), `"attestation":"none"`) || !strings.Contains(string(ch.PublicKey), `"userVerification":"required"`) {
+		t.Errorf("%s", ch.PublicKey)
+	}
+	a := c.Post("/v1/verifications/"+v.ID+"/passkey", map[string]any{"credential": json.RawMessage(c.Attest(ch)), "name": "My phone"})
+	p := a.Verification().Result.Passkey
+	if p.Name != "My phone" || !p.WithdrawalPower || !p.Synced {
+		t.Errorf("%+v", p)
+	}
+	if o := c.Account(); o.Passkeys.Total != 1 || o.Passkeys.Powerful != 1 || !o.PasskeyWithdrawals.Available || o.Hold != nil {
+		t.Errorf("%+v", o)
+	}
+	if !hasMail(k, c.Email, "passkey was created") {
+		t.Error("no e-mail")
+	}
+}
+
+func TestWithTwoFactorsAPasskeySignsInOnly(t *testing.T) {
+	t.Parallel()
+	k := testkit.New(t)
+	c := k.Customer(policy.Authenticator)
+	c.SetBalance("USDT", "1000")
+	if p := c.CreatePasskey(); p.WithdrawalPower {
+		t.Error("it can withdraw")
+	}
+	c.LoginByPasskey(c.Browser).OK()
+	o := c.Account()
+	if o.PasskeyWithdrawals.Available || !o.CodeWithdrawals.Available || o.PasskeyWithdrawals.Blocks[0].Code != "factors_incomplete" ||
+		!slices.Equal(o.PasskeyWithdrawals.Blocks[0].Missing, []policy.Kind{policy.Phone}) {
+		t.Errorf("%+v", o)
+	}
+	v := c.Approval(c.Withdraw("20"))
+	if slices.Contains(v.Ways, "passkey") || !slices.Contains(v.Ways, "codes") || v.PasskeyBlocked == nil || v.PasskeyBlocked.Code != "factors_incomplete" {
+		t.Errorf("%+v", v)
+	}
+	c.Post("/v1/verifications/"+v.ID+"/challenge", "{}").Refused("factors_incomplete")
+	c.Answer(v).OK()
+}
+
+func TestWithOneFactorNoPasskeyIsMade(t *testing.T) {
+	t.Parallel()
+	k := testkit.New(t)
+	c := k.Register()
+	var p struct{ Missing []policy.Kind }
+	c.Begin(policy.CreatePasskey, "", "").Refused("factors_incomplete").Into(&p)
+	if !slices.Equal(p.Missing, []policy.Kind{policy.Phone, policy.Authenticator}) {
+		t.Errorf("missing %v", p.Missing)
+	}
+}
+
+func TestBindingTheThirdFactorGivesPowerToThoseKeptOnly(t *testing.T) {
+	t.Parallel()
+	k := testkit.New(t)
+	c := k.Customer(policy.Authenticator)
+	c.SetBalance("USDT", "1000")
+	kept := c.CreatePasskey()
+	c.Device = softkey.New(testkit.RPID, testkit.Origin)
+	left := c.CreatePasskey()
+
+	number := k.FreshNumber()
+	v := c.Do(policy.BindFactor, "phone", number)
+	v = c.ProveNew(v, number).Verification()
+	if next(v) != "finish" || v.Passkeys == nil || v.Passkeys.Total != 2 || len(v.Passkeys.Items) != 2 {
+		t.Fatalf("%+v", v)
+	}
+	if c.Account().Factors[policy.Phone].Bound {
+		t.Error("bound before the choice")
+	}
+	// Another account's passkey on the list is of no effect.
+	v = c.Finish(v.ID, "", []string{kept.ID, "pk_06ef22a6z3avyp0awjn207bfc4"}).Verification()
+	if v.Status != "done" {
+		t.Fatalf("%+v", v)
+	}
+	for id, want := range map[string]bool{kept.ID: true, left.ID: false} {
+		var p testkit.Passkey
+		c.Get("/v1/passkeys/" + id).OK().Into(&p)
+		if p.WithdrawalPower != want {
+			t.Errorf("%s has power: %t", id, p.WithdrawalPower)
+		}
+	}
+	w := c.Withdraw("20")
+	approval := c.Approval(w)
+	c.Prove(approval).Refused("passkey_without_power")
+	if got := c.Withdrawal(w.ID).State; got != "requested" {
+		t.Error(got)
+	}
+	c.LoginByPasskey(c.Browser).OK()
+}
+
+func TestNoPasskeyIsMadeTwice(t *testing.T) {
+	t.Parallel()
+	k := testkit.New(t)
+	c, d := k.Customer(policy.Authenticator), k.Customer(policy.Authenticator)
+	c.CreatePasskey()
+	id := c.Device.Export()[0].ID
+	v := c.Do(policy.CreatePasskey, "", "")
+	if ch := c.Challenge(v.ID); !strings.Contains(string(ch.PublicKey), base64.RawURLEncoding.EncodeToString(id)) {
+		t.Error("the device is not told which it has")
+	} else if _, err := c.Device.Create(ch.PublicKey); err != softkey.ErrExcluded {
+		t.Error(err)
+	}
+	// A hostile authenticator gives another's id.
+	before := k.Query(`SELECT * FROM passkeys`)
+	v = d.Do(policy.CreatePasskey, "", "")
+	d.SubmitPasskey(v.ID, d.Attest(d.Challenge(v.ID), softkey.CredentialID(id))).Refused("passkey_exists")
+	if after := k.Query(`SELECT * FROM passkeys`); !slices.Equal(before, after) {
+		t.Error("the passkey was replaced")
+	}
+}
+
+func TestProvenCodesStayProvenForFiveChallenges(t *testing.T) {
+	t.Parallel()
+	k := testkit.New(t)
+	c := k.Customer(policy.Authenticator)
+	v := c.Do(policy.CreatePasskey, "", "")
+	var ch *testkit.Challenge
+	for i := range 4 {
+		ch = c.Challenge(v.ID)
+		if i == 1 {
+			c.SubmitPasskey(v.ID, c.Attest(ch, softkey.NotVerified())).Refused("user_not_verified")
+		}
+	}
+	var again testkit.Verification
+	c.Get("/v1/verifications/" + v.ID).OK().Into(&again)
+	if next(&again) != "create_passkey" || again.ChallengesLeft != 1 {
+		t.Errorf("%+v", again)
+	}
+	ch = c.Challenge(v.ID)
+	c.Post("/v1/verifications/"+v.ID+"/challenge", "{}").Refused("challenges_exhausted")
+	c.SubmitPasskey(v.ID, c.Attest(ch)).OK()
+}
+
+func TestRenamingTakesTheSessionDeletingTakesProof(t *testing.T) {
+	t.Parallel()
+	k := testkit.New(t)
+	c, d := k.Full(), k.Full()
+	p, foreign := c.CreatePasskey(), d.CreatePasskey()
+	second := softkey.New(testkit.RPID, testkit.Origin)
+	c.Device, second = second, c.Device
+	q := c.CreatePasskey()
+
+	var renamed testkit.Passkey
+	c.Send("PATCH", "/v1/passkeys/"+p.ID, map[string]string{"name": "  Blue phone "}, nil).OK().Into(&renamed)
+	if renamed.Name != "Blue phone" {
+		t.Error(renamed.Name)
+	}
+	for _, name := range []string{"", "   ", strings.Repeat("x", 65), "a\nb"} {
+		c.Send("PATCH", "/v1/passkeys/"+p.ID, map[string]string{"name": name}, nil).Refused("invalid_request")
+	}
+	c.Send("PATCH", "/v1/passkeys/"+foreign.ID, map[string]string{"name": "mine"}, nil).Refused("not_found")
+	c.Begin(policy.DeletePasskey, foreign.ID, "").Refused("not_found")
+
+	v := c.Begin(policy.DeletePasskey, p.ID, "").Verification()
+	if v.HoldAfter != nil {
+		t.Error("deleting puts a hold on")
+	}
+	v = c.Prove(v).Verification()
+	var accepted struct {
+		CredentialIDs []string `json:"credential_ids"`
+	}
+	if err := json.Unmarshal(v.Result.Accepted, &accepted); err != nil || len(accepted.CredentialIDs) != 1 {
+		t.Errorf("%s, %v", v.Result.Accepted, err)
+	}
+	c.Get("/v1/passkeys/" + p.ID).Refused("not_found")
+	c.Device = second
+	c.LoginByPasskey(k.Browser()).Refused("passkey_refused")
+	c.Do(policy.DeletePasskey, q.ID, "")
+	if o := c.Account(); o.Passkeys.Total != 0 || o.Hold != nil {
+		t.Errorf("%+v", o)
+	}
+}
+
+func TestListsComeInPages(t *testing.T) {
+	t.Parallel()
+	k := testkit.New(t)
+	c := k.Customer(policy.Authenticator)
+	c.CreatePasskey()
+	// 69 more, as copies of its row with other ids.
+	for i := range 69 {
+		k.Exec(`INSERT INTO passkeys SELECT 'pk_0' || $1, account_id, $2, public_key, algorithm, aaguid, transports, sign_count, backup_eligible, backup_state, format, rp_id,
+			attestation_object, client_data_json, name, withdrawal_power, suspended_at, created_at, created_session, created_on, last_used_at, last_used_from FROM passkeys LIMIT 1`,
+			fmt.Sprintf("%025d", i), fmt.Appendf(nil, "credential %d", i))
+	}
+	k.Exec(`UPDATE accounts SET passkeys = 70, usable = 70`)
+	seen, cursor, pages := map[string]bool{}, "", 0
+	for {
+		var page testkit.Passkeys
+		c.Get("/v1/passkeys?limit=25&cursor=" + cursor).OK().Into(&page)
+		for _, p := range page.Items {
+			seen[p.ID] = true
+		}
+		if pages++; page.Next == nil {
+			break
+		}
+		cursor = *page.Next
+	}
+	if len(seen) != 70 || pages != 3 {
+		t.Errorf("%d passkeys on %d pages", len(seen), pages)
+	}
+	for _, limit := range []string{"0", "101", "-1", "x"} {
+		c.Get("/v1/passkeys?limit=" + limit).Refused("invalid_request")
+	}
+
+	// Above 64 the allow-list is empty, never partial; the owner is checked all the same.
+	k.Clock.Advance(time.Minute)
+	v := c.Begin(policy.SetPhrase, "", "blue lamp").Verification()
+	ch := c.Challenge(v.ID)
+	if strings.Contains(string(ch.PublicKey), "allowCredentials") {
+		t.Error("a partial list")
+	}
+	c.SubmitPasskey(v.ID, c.Assert(ch.PublicKey)).OK()
+	v = c.Do(policy.CreatePasskey, "", "")
+	var options struct {
+		Exclude []json.RawMessage `json:"excludeCredentials"`
+	}
+	if err := json.Unmarshal(c.Challenge(v.ID).PublicKey, &options); err != nil || len(options.Exclude) != 64 {
+		t.Errorf("%d excluded, %v", len(options.Exclude), err)
+	}
+}
