@@ -24,6 +24,8 @@ export interface Episode {
   at: string;
   title: string;
   line: string;
+  /** Which browser and network address. */
+  from: string;
   filter: Filter;
   /** `approved` is drawn with the glyph, whose two strokes say the same. */
   icon: IconType | 'approved';
@@ -66,6 +68,7 @@ function ofWithdrawal(event: ActivityEvent, id: string): Episode {
     at: event.at,
     title: (activity.withdrawal as Record<string, string>)[state] ?? activity.other,
     line: activity.withdrawalLine(amount(sum), asset),
+    from: '',
     filter: 'withdrawals',
     icon: state === 'approved' || state === 'handed_over' ? 'approved' : ArrowUpRight,
     alarming: false,
@@ -98,7 +101,8 @@ function ofEvent(event: ActivityEvent, names: (passkeyId: string) => string): Ep
     title,
     icon,
     filter: event.ok ? filter : 'stopped',
-    line: [more.line, from].filter(Boolean).join(' · '),
+    line: more.line ?? '',
+    from,
     alarming: more.alarming ?? !event.ok,
     signIn: more.signIn ?? false,
   });

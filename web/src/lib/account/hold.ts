@@ -1,5 +1,6 @@
 import type { Hold } from '$lib/api/types';
-import { shortDate, time, timeWithZone } from '$lib/format';
+import { longDay, shortDate, timeWithZone } from '$lib/format';
+import { locale } from '$lib/i18n/index.svelte';
 
 /** "14:32 GMT, 24 Nov": the end of a hold as a time that somebody may act on. */
 export function holdEnd(hold: Pick<Hold, 'until'>): string {
@@ -18,8 +19,9 @@ export function holdLength(hold: Hold): string {
   return `${Math.round((Date.parse(hold.until) - Date.parse(hold.since)) / 3_600_000)} h`;
 }
 
-/** When a hold that begins now would end, as a time of that day. */
-export function endOfHold(hours: number, now: number): { time: string; at: number } {
-  const at = now + hours * 3_600_000;
-  return { time: time(at), at };
+/** "tomorrow", or the day's name: when a hold that has not begun would end. */
+export function dayAhead(end: number, now: number): string {
+  const midnight = new Date(now).setHours(0, 0, 0, 0);
+  const days = Math.floor((end - midnight) / 86_400_000);
+  return days === 1 ? new Intl.RelativeTimeFormat(locale(), { numeric: 'auto' }).format(1, 'day') : longDay(end);
 }

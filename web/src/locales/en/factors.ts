@@ -104,7 +104,7 @@ export default {
   pauseTitle: (hours: number) =>
     `Withdrawals pause for ${plural(hours, { one: `${hours} hour`, other: `${hours} hours` })}`,
   pauseFrom: 'From the moment this is done. If you do it now, they open again',
-  pauseAbout: (time: string, day: string) => `about ${time}, ${day}`,
+  pauseAbout: (day: string, time: string) => `${day}, about ${time}`,
   pauseNobody: 'Nobody can shorten it, you included.',
   stops: 'What stops',
   stopsWithdrawals: (hours: number) => `Withdrawals, for ${hours} hours`,
@@ -120,7 +120,6 @@ export default {
   goesOn: 'What goes on',
   goesSignIn: 'Signing in, also by passkey',
   goesPasskeys: 'Your passkeys stay',
-  goesCodes: 'Withdrawals with your other codes, after the pause',
   goOnVerify: 'Go on and verify',
   keep: {
     email: 'Keep the address I have',

@@ -50,7 +50,7 @@ export default {
 
   // context column
   yourDevices: 'Your devices',
-  thisSession: 'this one',
+  thisSession: 'This session',
   signOutOthers: 'Sign out all others',
   yourPhrase: 'Your phrase',
   phraseMasked: 'It is set, and shown nowhere but in our e-mails. An e-mail without it is not from us.',
@@ -124,12 +124,12 @@ export default {
   freezeLede: 'Do it now if something looks wrong. You can look into it later.',
   freezeAtOnce: 'What happens at once',
   freeze1: 'No withdrawal leaves, even an approved one that is not sent yet',
-  freeze2: 'Every device is signed out, this one too',
+  freeze2: 'Every device is signed out',
   freeze3: 'Passkeys and factors can’t be changed',
   freezeStays: 'What stays',
   freezeStays1: 'Your money',
   freezeStays2: 'You can sign in and look',
-  freezeStays3: 'You can undo it, with your password and all your codes',
+  freezeStays3: 'You can undo it, with all your codes',
   freezeAfter: 'After unfreezing, withdrawals stay paused for 72 hours.',
   freezeNow: 'Freeze now',
   freezeKeep: 'Leave it as it is',
