@@ -31,8 +31,8 @@ type Person struct {
 }
 
 type past struct {
-	ago                             time.Duration
-	asset, network, address, amount string
+	ago                                    time.Duration
+	label, asset, network, address, amount string
 }
 
 const day = 24 * time.Hour
@@ -44,8 +44,8 @@ var Accounts = []Person{
 		name: "Ines Halloran", phone: "+447700900078", phrase: "copper heron 41",
 		balances: map[string]string{"BTC": "0.4128", "ETH": "3.2075", "USDT": "6180", "SOL": "42.5"},
 		withdrawals: []past{
-			{9 * day, "BTC", "bitcoin", "bc1qw508d6qejxtdg4y5r3zarvary0c5xw7kv8f3t4", "0.05"},
-			{2 * day, "USDT", "tron", "TQm7Vh3Kx9Zd4RpNbE6wY2sJ4875Pr8aXe", "250"},
+			{9 * day, "Cold storage", "BTC", "bitcoin", "bc1qw508d6qejxtdg4y5r3zarvary0c5xw7kv8f3t4", "0.05"},
+			{2 * day, "Ledger at home", "USDT", "tron", "TQm7Vh3Kx9Zd4RpNbE6wY2sJ4875Pr8aXe", "250"},
 		},
 	},
 	{
@@ -132,15 +132,13 @@ func (h *hand) live(p Person) error {
 		}
 	}
 	for i, w := range p.withdrawals {
-		if i == len(p.withdrawals)-1 {
-			in := &verification.AddressInput{Label: "Ledger at home", Network: w.network, Address: w.address}
-			*h.now = h.real.Add(-w.ago - day)
-			if err := h.renew(p); err != nil {
-				return err
-			}
-			if err := h.prove(verification.Request{Purpose: policy.SaveAddress, Address: in}, p); err != nil {
-				return err
-			}
+		*h.now = h.real.Add(-w.ago - day)
+		if err := h.renew(p); err != nil {
+			return err
+		}
+		in := &verification.AddressInput{Label: w.label, Network: w.network, Address: w.address}
+		if err := h.prove(verification.Request{Purpose: policy.SaveAddress, Address: in}, p); err != nil {
+			return err
 		}
 		*h.now = h.real.Add(-w.ago)
 		if err := h.renew(p); err != nil {
