@@ -165,7 +165,7 @@ func (d *document) problem(op *openapi3.Operation, status int, body []byte) erro
 	if err := json.Unmarshal(body, &p); err != nil {
 		return err
 	}
-	listed := []string{"not_found", "cross_origin", "internal"}
+	listed := []string{"not_found", "method_not_allowed", "cross_origin", "internal"}
 	if op != nil {
 		if err := extension(op.Extensions, "x-problems", &listed); err != nil {
 			return err
