@@ -6,7 +6,7 @@ export default {
   none: 'No saved addresses yet',
   noneLine: 'Save the ones you send to often. We then warn you when another looks like them.',
   noMatch: 'No saved address matches that.',
-  lastUsed: (when: string) => `Last used ${when}`,
+  lastUsed: (when: string) => `Last used ${when.charAt(0).toLowerCase()}${when.slice(1)}`,
   neverUsed: (day: string) => `Never used, saved on ${day}`,
   memo: (memo: string) => `Memo ${memo}`,
   menu: (label: string) => `What to do with “${label}”`,

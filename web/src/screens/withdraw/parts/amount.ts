@@ -4,8 +4,7 @@
  */
 
 export type Typed =
-  | { ok: true; value: string }
-  | { ok: false; problem: 'empty' | 'comma' | 'shape' | 'decimals' | 'zero' };
+  { ok: true; value: string } | { ok: false; problem: 'empty' | 'comma' | 'shape' | 'decimals' | 'zero' };
 
 /** Reads what was typed into the shortest plain decimal: no zeros at its ends, no point without digits. */
 export function readAmount(text: string, decimals: number): Typed {

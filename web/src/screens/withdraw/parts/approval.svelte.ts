@@ -161,7 +161,7 @@ export class Approval {
   check = async (): Promise<void> => {
     this.stage = 'checking';
     this.#challenge = undefined;
-    for (let answers = 0; answers < pollsUntilSure && !this.#gone; ) {
+    for (let answers = 0; answers < pollsUntilSure && !this.#gone;) {
       try {
         const withdrawal = await api.get<Withdrawal>(`/v1/withdrawals/${this.id}`);
         if (withdrawal.state === 'approved' || withdrawal.state === 'handed_over') {

@@ -18,8 +18,9 @@ export class AddressChecker {
     clearTimeout(this.#timer);
     this.result = undefined;
     this.fits = undefined;
-    this.checking = address !== '' && network !== '';
-    if (!this.checking) return;
+    const asked = address !== '' && network !== '';
+    this.checking = asked;
+    if (!asked) return;
     this.#timer = setTimeout(() => void this.#run(turn, network, address, others), pauseMs);
   }
 
