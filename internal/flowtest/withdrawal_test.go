@@ -1,0 +1,289 @@
+package flowtest
+
+import (
+	"bytes"
+	"context"
+	"crypto/sha256"
+	"encoding/base64"
+	"encoding/hex"
+	"encoding/json"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"countersign/approval"
+	"countersign/internal/app"
+	"countersign/internal/policy"
+	"countersign/internal/testkit"
+)
+
+// proof reads the record of an approval and checks what binds it to the withdrawal.
+func proof(t *testing.T, c *testkit.Customer, w *testkit.Withdrawal) approval.Approval {
+	t.Helper()
+	var doc approval.Approval
+	a := c.Get("/v1/withdrawals/" + w.ID + "/approval").OK()
+	a.Into(&doc)
+	details, err := approval.ParseDetails([]byte(doc.Details))
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := approval.Details{Withdrawal: w.ID, Account: c.ID, RelyingParty: testkit.RPID, Asset: "USDT", Network: "tron", Address: testkit.Tron, Amount: w.Amount, Fee: "1",
+		Expires: approval.FormatTime(w.ExpiresAt)}
+	if details != want {
+		t.Errorf("details %+v, want %+v", details, want)
+	}
+	now := c.Withdrawal(w.ID)
+	sum := sha256.Sum256([]byte(doc.Details))
+	fingerprint, err := doc.Fingerprint()
+	if err != nil || now.Fingerprint == nil || *now.Fingerprint != hex.EncodeToString(fingerprint[:]) || now.DetailsDigest != hex.EncodeToString(sum[:]) {
+		t.Errorf("fingerprint %v, digest %s, %v", now.Fingerprint, now.DetailsDigest, err)
+	}
+	return doc
+}
+
+func TestOneScanApprovesExactlyThisWithdrawal(t *testing.T) {
+	t.Parallel()
+	k := testkit.New(t)
+	c := k.Full()
+	p := c.CreatePasskey()
+	w := c.Withdraw("250")
+	if w.State != "requested" || w.Fee != "1" || w.Receives != "249" || w.AddressKnown != "new" || w.ExpiresAt.Sub(k.Clock.Now()) != 10*time.Minute {
+		t.Errorf("%+v", w)
+	}
+	v := c.Approval(w)
+	if !slices.Equal(v.Ways, []string{"passkey", "codes"}) || v.Withdrawal == nil || v.Withdrawal.ID != w.ID {
+		t.Errorf("%+v", v)
+	}
+	ch := c.Challenge(v.ID)
+	if ch.ExpiresAt.Sub(k.Clock.Now()) != 3*time.Minute || !strings.Contains(string(ch.PublicKey), base64.RawURLEncoding.EncodeToString(c.Device.Export()[0].ID)) {
+		t.Errorf("%+v", ch)
+	}
+	v = c.SubmitPasskey(v.ID, c.Assert(ch.PublicKey)).Verification()
+	got := v.Result.Withdrawal
+	if got.State != "approved" || got.ApprovedBy.Way != "passkey" || got.ApprovedBy.Passkey != p.Name || c.Balance("USDT") != "750" {
+		t.Errorf("%+v, balance %s", got, c.Balance("USDT"))
+	}
+	doc := proof(t, c, w)
+	if doc.Passkey == nil || doc.Codes != nil {
+		t.Fatalf("%+v", doc)
+	}
+	// The signed client data commits to the details.
+	nonce, _ := base64.RawURLEncoding.DecodeString(doc.Passkey.Nonce)
+	client, _ := base64.RawURLEncoding.DecodeString(doc.Passkey.ClientDataJSON)
+	sum, err := approval.Challenge(nonce, []byte(doc.Details))
+	if err != nil || len(nonce) != 32 || !bytes.Contains(client, []byte(base64.RawURLEncoding.EncodeToString(sum[:]))) {
+		t.Errorf("the challenge does not commit to the details: %s, %v", client, err)
+	}
+	if !hasMail(k, c.Email, "ithdrawal") {
+		t.Error("no e-mail")
+	}
+	if again := c.Withdraw("20"); again.AddressKnown != "used" {
+		t.Errorf("the address is %s", again.AddressKnown)
+	}
+}
+
+func TestCodesApproveAsWell(t *testing.T) {
+	t.Parallel()
+	k := testkit.New(t)
+	for _, kinds := range [][]policy.Kind{{policy.Phone, policy.Authenticator}, {policy.Phone}} {
+		c := k.Customer(kinds...)
+		c.SetBalance("USDT", "1000")
+		w := c.Withdraw("250")
+		v := c.Approval(w)
+		if len(v.Factors) != len(kinds)+1 || v.Password != nil {
+			t.Errorf("%+v", v)
+		}
+		v = c.Answer(v).Verification()
+		if v.Result.Withdrawal.State != "approved" || v.Result.Withdrawal.ApprovedBy.Way != "codes" || c.Balance("USDT") != "750" {
+			t.Errorf("%+v", v.Result)
+		}
+		doc := proof(t, c, w)
+		if doc.Passkey != nil || doc.Codes == nil || doc.Codes.Verify([]byte(doc.Details), doc.ApprovedAt) != nil {
+			t.Errorf("%+v", doc)
+		}
+		for _, m := range k.Inbox.All() {
+			if m.To == c.Number && strings.Contains(m.Text, "withdraw") {
+				if !strings.Contains(m.Text, "250 USDT") || !strings.Contains(m.Text, testkit.Tron[:6]) || !strings.Contains(m.Text, testkit.Tron[len(testkit.Tron)-6:]) || strings.Contains(m.Text, testkit.Tron) {
+					t.Errorf("the message says %q", m.Text)
+				}
+			}
+		}
+	}
+}
+
+func TestWithOneFactorNothingIsWithdrawn(t *testing.T) {
+	t.Parallel()
+	k := testkit.New(t)
+	c := k.Customer()
+	c.SetBalance("USDT", "1000")
+	c.Begin(policy.ApproveWithdrawal, c.Withdraw("20").ID, "").Refused("factors_incomplete")
+}
+
+func TestAKeyStandsForOneWithdrawal(t *testing.T) {
+	t.Parallel()
+	k := testkit.New(t)
+	c, d := k.Full(), k.Full()
+	const key = "3fd6c7a0-0001"
+	var one, two testkit.Withdrawal
+	c.RequestWithdrawal(key, "20").OK().Into(&one)
+	c.RequestWithdrawal(key, "20").OK().Into(&two)
+	if one.ID != two.ID {
+		t.Error("two withdrawals under one key")
+	}
+	c.RequestWithdrawal(key, "21").Refused("idempotency_mismatch")
+	d.RequestWithdrawal(key, "20").OK().Into(&two)
+	if one.ID == two.ID {
+		t.Error("another account was given this one's")
+	}
+	for _, bad := range []string{"", "short", strings.Repeat("x", 129), "with a space"} {
+		c.RequestWithdrawal(bad, "20").Refused("invalid_request")
+	}
+	if n := len(k.Query(`SELECT id FROM withdrawals`)); n != 2 {
+		t.Errorf("%d withdrawals", n)
+	}
+}
+
+func TestWhatCannotBeSentIsRefusedByName(t *testing.T) {
+	t.Parallel()
+	k := testkit.New(t)
+	c := k.Full()
+	good := map[string]any{"asset": "USDT", "network": "tron", "address": testkit.Tron, "amount": "20", "memo": ""}
+	for _, bad := range []struct {
+		field string
+		value any
+		code  string
+	}{
+		{"amount", "1000.000001", "insufficient_balance"}, {"amount", "9.999999", "below_minimum"}, {"amount", "20.0", "amount_invalid"}, {"amount", "020", "amount_invalid"},
+		{"amount", "+20", "amount_invalid"}, {"amount", "2e1", "amount_invalid"}, {"amount", "-20", "amount_invalid"}, {"amount", "20.0000001", "amount_invalid"},
+		{"amount", " 20", "amount_invalid"}, {"amount", "", "amount_invalid"}, {"amount", 20, "invalid_request"},
+		{"address", testkit.Tron + "x", "address_invalid"}, {"address", "0x52908400098527886E0F7030069857D2E4169EE7", "address_invalid"},
+		{"memo", "x", "memo_invalid"}, {"asset", "usdt", "invalid_request"}, {"network", "bitcoin", "invalid_request"},
+	} {
+		body := map[string]any{}
+		for name, value := range good {
+			body[name] = value
+		}
+		body[bad.field] = bad.value
+		var p struct{ Field string }
+		c.Send("POST", "/v1/withdrawals", body, map[string]string{"Idempotency-Key": "a-fresh-key"}).Refused(bad.code).Into(&p)
+		if p.Field != bad.field {
+			t.Errorf("%v in %s: the field is %q", bad.value, bad.field, p.Field)
+		}
+	}
+}
+
+func TestOnlyWhatIsRequestedIsCancelled(t *testing.T) {
+	t.Parallel()
+	k := testkit.New(t)
+	c, d := k.Full(), k.Full()
+	w := c.Withdraw("20")
+	v := c.Approval(w)
+	d.Post("/v1/withdrawals/"+w.ID+"/cancel", "{}").Refused("not_found")
+	c.Post("/v1/withdrawals/"+w.ID+"/cancel", "{}").OK()
+	c.Post("/v1/withdrawals/"+w.ID+"/cancel", "{}").Refused("withdrawal_not_requested")
+	c.SendCode(v.ID, "email").Refused("withdrawal_not_requested")
+	c.Begin(policy.ApproveWithdrawal, w.ID, "").Refused("withdrawal_not_requested")
+	approved := c.Withdraw("20")
+	c.Answer(c.Approval(approved)).OK()
+	c.Post("/v1/withdrawals/"+approved.ID+"/cancel", "{}").Refused("withdrawal_not_requested")
+	c.Begin(policy.ApproveWithdrawal, approved.ID, "").Refused("withdrawal_not_requested")
+	if got := c.Balance("USDT"); got != "980" {
+		t.Error(got)
+	}
+}
+
+func TestARequestExpires(t *testing.T) {
+	t.Parallel()
+	k := testkit.New(t)
+	c := k.Full()
+	c.CreatePasskey()
+	w := c.Withdraw("20")
+	v := c.Approval(w)
+	ch := c.Challenge(v.ID)
+	k.Clock.Advance(10*time.Minute - time.Second)
+	late := c.Challenge(v.ID)
+	k.Clock.Advance(time.Second)
+	c.SubmitPasskey(v.ID, c.Assert(late.PublicKey)).Refused("withdrawal_expired")
+	c.SubmitPasskey(v.ID, c.Assert(ch.PublicKey)).Refused("withdrawal_expired")
+	if got := c.Withdrawal(w.ID).State; got != "expired" {
+		t.Error(got)
+	}
+	// The clock goes back; the background work has not run yet.
+	k.Clock.Advance(-5 * time.Minute)
+	c.Begin(policy.ApproveWithdrawal, w.ID, "").Refused("withdrawal_expired")
+	if n, err := k.App.Withdrawals.ExpireOverdue(context.Background()); n != 1 || err != nil {
+		t.Errorf("%d expired, %v", n, err)
+	}
+	c.Begin(policy.ApproveWithdrawal, w.ID, "").Refused("withdrawal_expired")
+	c.Get("/v1/withdrawals/" + w.ID + "/approval").Refused("not_found")
+}
+
+func TestTheBusinessDeclines(t *testing.T) {
+	t.Parallel()
+	k := testkit.New(t)
+	c := k.Full()
+	c.CreatePasskey()
+	w := c.Withdraw("20")
+	v := c.Approval(w)
+	ch := c.Challenge(v.ID)
+	if err := k.App.Withdrawals.Decline(context.Background(), w.ID, "risk"); err != nil {
+		t.Fatal(err)
+	}
+	c.SubmitPasskey(v.ID, c.Assert(ch.PublicKey)).Refused("withdrawal_not_requested")
+	if got := c.Withdrawal(w.ID).State; got != "declined" {
+		t.Error(got)
+	}
+	if err := k.App.Withdrawals.Decline(context.Background(), w.ID, "risk"); err == nil {
+		t.Error("declined twice")
+	}
+}
+
+func TestTheBalanceIsCheckedAgainWhenItIsApproved(t *testing.T) {
+	t.Parallel()
+	k := testkit.New(t)
+	c := k.Full()
+	c.CreatePasskey()
+	one, two := c.Withdraw("600"), c.Withdraw("600")
+	v1, v2 := c.Approval(one), c.Approval(two)
+	c.Prove(v1).OK()
+	c.Prove(v2).Refused("insufficient_balance")
+	if got := c.Balance("USDT"); got != "400" {
+		t.Error(got)
+	}
+	if got := c.Withdrawal(two.ID).State; got != "requested" {
+		t.Error(got)
+	}
+}
+
+func TestNewAddressesWaitWhereTheOperatorSaysSo(t *testing.T) {
+	t.Parallel()
+	k := testkit.New(t, func(c *app.Config) { c.Holds.NewAddress = day })
+	c := k.Full()
+	c.CreatePasskey()
+	w := c.Withdraw("20")
+	if w.WaitsUntil == nil || w.WaitsUntil.Sub(k.Clock.Now()) != day {
+		t.Fatalf("%+v", w)
+	}
+	c.Begin(policy.ApproveWithdrawal, w.ID, "").Refused("address_waiting")
+	c.Answer(saveAddress(c, "Cold", testkit.Tron).Verification()).OK()
+	c.Begin(policy.ApproveWithdrawal, c.Withdraw("20").ID, "").Refused("address_waiting")
+	k.Clock.Advance(day)
+	c.Prove(c.Approval(c.Withdraw("20"))).OK()
+}
+
+func TestALookalikeOfASavedAddressIsPointedOut(t *testing.T) {
+	t.Parallel()
+	k := testkit.New(t)
+	c := k.Full()
+	c.Answer(saveAddress(c, "Cold", testkit.Tron).Verification()).OK()
+	var check struct {
+		OK        bool
+		Known     string
+		Lookalike json.RawMessage
+	}
+	c.Post("/v1/addresses/check", map[string]string{"network": "tron", "address": testkit.Tron}).OK().Into(&check)
+	if !check.OK || check.Known != "saved" || string(check.Lookalike) != "null" {
+		t.Errorf("%+v", check)
+	}
+}
