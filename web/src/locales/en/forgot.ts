@@ -9,7 +9,7 @@ export default {
   email: 'E-mail',
   emailPlaceholder: 'you@example.com',
   emailHint: 'We send a code there. It works for 10 minutes.',
-  pauseTitle: 'A reset pauses withdrawals for 24 hours',
+  pauseTitle: 'A reset pauses withdrawals for 24 hours or more',
   pauseLine: 'The pause begins when the new password is set, not before.',
   send: 'Send code',
   back: 'Back to sign in',
