@@ -96,9 +96,10 @@ func (b *Browser) Codes(id string, codes map[string]string) *Answer {
 	return b.Post("/v1/verifications/"+id+"/codes", map[string]any{"codes": codes})
 }
 
-// SendCode asks for a code by e-mail or SMS.
+// SendCode asks for a code by e-mail or SMS. What was queued before is delivered first, so that the newest message is this one.
 func (b *Browser) SendCode(id, factor string) *Answer {
 	b.Kit.T.Helper()
+	b.Kit.Deliver()
 	return b.Post("/v1/verifications/"+id+"/send", map[string]any{"factor": factor})
 }
 

@@ -1,0 +1,353 @@
+package flowtest
+
+import (
+	"fmt"
+	"testing"
+	"time"
+
+	"countersign/internal/policy"
+	"countersign/internal/testkit"
+)
+
+func TestAVerificationTakesFiveWrongCodes(t *testing.T) {
+	t.Parallel()
+	k := testkit.New(t)
+	c := k.Customer(policy.Phone)
+	v := c.Begin(policy.SetPhrase, "", "copper heron").Verification()
+	c.SendCode(v.ID, "email").OK()
+	c.SendCode(v.ID, "phone").OK()
+	wrong := testkit.Wrong(k.Code(c.Email))
+	for left := 4; left >= 0; left-- {
+		var p struct {
+			Results   map[string]string `json:"results"`
+			TriesLeft int               `json:"tries_left"`
+		}
+		c.Codes(v.ID, map[string]string{"email": wrong}).Refused("code_wrong").Into(&p)
+		if p.Results["email"] != "wrong" || p.TriesLeft != left {
+			t.Errorf("%+v, want %d left", p, left)
+		}
+	}
+	c.Codes(v.ID, map[string]string{"email": k.Code(c.Email), "phone": k.Code(c.Number)}).Refused("tries_exhausted")
+	k.Clock.Advance(2 * time.Minute)
+	if a := c.SendCode(v.ID, "email"); a.Status == 200 {
+		c.Codes(v.ID, map[string]string{"email": k.Code(c.Email), "phone": k.Code(c.Number)}).Refused("tries_exhausted")
+	}
+	// A resent code does not refill it; another verification has five of its own.
+	c.Do(policy.SetPhrase, "", "copper heron")
+}
+
+func TestManyGuessesInOneRequestOverdrawNothing(t *testing.T) {
+	t.Parallel()
+	k := testkit.New(t)
+	c := k.Full()
+	v := c.Begin(policy.SetPhrase, "", "copper heron").Verification()
+	c.SendCode(v.ID, "email").OK()
+	c.SendCode(v.ID, "phone").OK()
+	email, phone := k.Code(c.Email), k.Code(c.Number)
+	three := map[string]string{"email": testkit.Wrong(email), "phone": testkit.Wrong(phone), "authenticator": "000000"}
+	c.Codes(v.ID, three).Refused("code_wrong")
+	// Two tries are left: of three answers the third is not looked at, though it is right.
+	c.Codes(v.ID, map[string]string{"email": testkit.Wrong(email), "phone": testkit.Wrong(phone), "authenticator": c.AppCode()}).Refused("code_wrong")
+	c.Codes(v.ID, map[string]string{"email": email, "phone": phone, "authenticator": c.AppCode()}).Refused("tries_exhausted")
+	if got := k.Query(`SELECT count(*) FROM verification_factors WHERE matched_at > 0 AND verification_id = $1`, v.ID); got[0] != "0" {
+		t.Errorf("%s have matched", got[0])
+	}
+}
+
+func TestAnHourTakesTenWrongCodesAndTheWaitGrows(t *testing.T) {
+	t.Parallel()
+	k := testkit.New(t)
+	c := k.Customer(policy.Authenticator)
+	stranger := k.Browser()
+	exhaust := func() (at time.Time) {
+		t.Helper()
+		for i := range 10 {
+			if i%5 == 0 {
+				k.Clock.Advance(time.Second)
+			}
+			v := stranger.StartLogin(c.Email, "a guess").Verification()
+			stranger.Codes(v.ID, map[string]string{"any": "000000"}).Refused("login_refused")
+		}
+		var p struct {
+			RetryAt time.Time `json:"retry_at"`
+		}
+		stranger.StartLogin(c.Email, "a guess").Refused("tries_exhausted").Into(&p)
+		return p.RetryAt
+	}
+	for _, want := range []time.Duration{1, 2, 4} {
+		if got := exhaust().Sub(k.Clock.Now()).Round(time.Minute); got != want*time.Hour {
+			t.Errorf("the wait is %v, want %d h", got, want)
+		}
+		k.Clock.Advance(want*time.Hour - 2*time.Second)
+		stranger.StartLogin(c.Email, "a guess").Refused("tries_exhausted")
+		k.Clock.Advance(3 * time.Second)
+	}
+}
+
+// A stranger uses up what the account has before a session, under whichever name; the owner's own device and sessions go on.
+func TestAStrangerCannotLockTheOwnerOut(t *testing.T) {
+	t.Parallel()
+	k := testkit.New(t)
+	c := k.Full()
+	c.CreatePasskey()
+	stranger := k.Browser()
+	for i, name := range []string{c.Email, c.Number, " " + c.Email, c.Number, c.Email, c.Number, c.Email, c.Number, c.Email, c.Number} {
+		if i == 7 { // resets count as well
+			v := stranger.Post("/v1/password-resets", map[string]string{"email": c.Email}).Verification()
+			stranger.Codes(v.ID, map[string]string{"email": testkit.Wrong(k.Code(c.Email))}).Refused("code_wrong")
+			continue
+		}
+		v := stranger.StartLogin(name, "a guess").Verification()
+		stranger.Codes(v.ID, map[string]string{"any": "000000"}).Refused("login_refused")
+	}
+	for _, name := range []string{c.Email, c.Number} {
+		k.Browser().StartLogin(name, c.Password).Refused("tries_exhausted")
+	}
+	c.LoginByCodes(c.Browser).OK()
+	c.LoginByPasskey(k.Browser()).OK()
+	c.Do(policy.SetPhrase, "", "copper heron")
+
+	// Nor does somebody in one session use up what another device has before one.
+	for range 2 {
+		v := c.Begin(policy.SetPhrase, "", "blue lamp").Verification()
+		for range 5 {
+			c.Codes(v.ID, map[string]string{"authenticator": "000000"}).Refused("code_wrong")
+		}
+	}
+	v := c.Begin(policy.SetPhrase, "", "blue lamp").Verification()
+	c.Codes(v.ID, map[string]string{"authenticator": c.AppCode()}).Refused("tries_exhausted")
+	c.LoginByCodes(c.Browser).OK()
+}
+
+func TestACodeServesItsOwnVerificationOnce(t *testing.T) {
+	t.Parallel()
+	k := testkit.New(t)
+	c := k.Customer(policy.Phone)
+	v1 := c.Begin(policy.SetPhrase, "", "copper heron").Verification()
+	v2 := c.Begin(policy.UnbindFactor, "phone", "").Verification()
+	c.SendCode(v1.ID, "email").OK()
+	code := k.Code(c.Email)
+	var p struct {
+		Results map[string]string `json:"results"`
+	}
+	c.Codes(v2.ID, map[string]string{"email": code}).Refused("code_wrong").Into(&p)
+	if p.Results["email"] != "not_sent" {
+		t.Errorf("%v", p.Results)
+	}
+	c.SendCode(v2.ID, "email").OK()
+	c.Codes(v2.ID, map[string]string{"email": code}).Refused("code_wrong")
+	c.Codes(v1.ID, map[string]string{"phone": code}).Refused("code_wrong")
+	half := c.Codes(v1.ID, map[string]string{"email": code}).Verification()
+	if !half.Factors[0].Matched || half.Factors[1].Matched {
+		t.Errorf("%+v", half.Factors)
+	}
+	c.SendCode(v1.ID, "phone").OK()
+	done := c.Codes(v1.ID, map[string]string{"phone": k.Code(c.Number)}).Verification()
+	if done.Status != "done" {
+		t.Errorf("%+v", done)
+	}
+	c.Codes(v1.ID, map[string]string{"email": code}).Refused("verification_used")
+	// Setting the phrase has voided what was open.
+	c.Codes(v2.ID, map[string]string{"email": k.Code(c.Email)}).Refused("verification_void")
+}
+
+func TestAFreshCodeReplacesTheFormer(t *testing.T) {
+	t.Parallel()
+	k := testkit.New(t)
+	c := k.Customer(policy.Phone)
+	v := c.Begin(policy.SetPhrase, "", "copper heron").Verification()
+	c.SendCode(v.ID, "email").OK()
+	former := k.Code(c.Email)
+	var p struct {
+		RetryAt time.Time `json:"retry_at"`
+	}
+	k.Clock.Advance(59 * time.Second)
+	c.SendCode(v.ID, "email").Refused("resend_too_soon").Into(&p)
+	if p.RetryAt.Sub(k.Clock.Now()).Round(time.Second) != time.Second {
+		t.Errorf("retry at %v", p.RetryAt)
+	}
+	k.Clock.Advance(time.Second)
+	c.SendCode(v.ID, "email").OK()
+	if fresh := k.Code(c.Email); fresh != former { // once in a million they are the same
+		c.Codes(v.ID, map[string]string{"email": former}).Refused("code_wrong")
+	}
+	c.Get("/v1/verifications/" + v.ID).OK().Into(v)
+	c.Answer(v).OK()
+}
+
+func TestCodesAndVerificationsExpireForGood(t *testing.T) {
+	t.Parallel()
+	k := testkit.New(t)
+	c := k.Customer(policy.Phone)
+	v := c.Begin(policy.SetPhrase, "", "copper heron").Verification()
+	c.SendCode(v.ID, "email").OK()
+	c.SendCode(v.ID, "phone").OK()
+	codes := map[string]string{"email": k.Code(c.Email), "phone": k.Code(c.Number)}
+	k.Clock.Advance(10 * time.Minute)
+	var p struct {
+		Results map[string]string `json:"results"`
+	}
+	c.Codes(v.ID, codes).Refused("code_wrong").Into(&p)
+	if p.Results["email"] != "expired" || p.Results["phone"] != "expired" {
+		t.Errorf("%v", p.Results)
+	}
+	k.Clock.Advance(-9 * time.Minute)
+	c.Codes(v.ID, codes).Refused("code_wrong")
+	k.Clock.Advance(13*time.Minute + 59*time.Second)
+	c.SendCode(v.ID, "email").OK()
+	k.Clock.Advance(time.Second)
+	c.Codes(v.ID, map[string]string{"email": k.Code(c.Email)}).Refused("verification_expired")
+	k.Clock.Advance(-time.Hour)
+	c.Codes(v.ID, map[string]string{"email": k.Code(c.Email)}).Refused("verification_expired")
+	c.SendCode(v.ID, "email").Refused("verification_expired")
+	var shown testkit.Verification
+	c.Get("/v1/verifications/" + v.ID).OK().Into(&shown)
+	if shown.Status != "expired" {
+		t.Error(shown.Status)
+	}
+}
+
+func TestChallengesExpireForGood(t *testing.T) {
+	t.Parallel()
+	k := testkit.New(t)
+	c := k.Full()
+	c.CreatePasskey()
+	login := c.Assert(c.LoginOptions())
+	k.Clock.Advance(5 * time.Minute)
+	c.LoginWith(login).Refused("challenge_expired")
+	k.Clock.Advance(-4 * time.Minute)
+	c.LoginWith(login).Refused("challenge_expired")
+	k.Clock.Advance(4 * time.Minute)
+
+	v := c.Approval(c.Withdraw("20"))
+	approval := c.Assert(c.Challenge(v.ID).PublicKey)
+	k.Clock.Advance(3 * time.Minute)
+	c.SubmitPasskey(v.ID, approval).Refused("challenge_expired")
+	k.Clock.Advance(-2 * time.Minute)
+	c.SubmitPasskey(v.ID, approval).Refused("challenge_expired")
+	k.Clock.Advance(2 * time.Minute)
+	c.Prove(v).OK()
+}
+
+func TestSessionsAndHoldsAreNotChangedByAClockThatGoesBack(t *testing.T) {
+	t.Parallel()
+	k := testkit.New(t)
+	c := k.Register()
+	k.Clock.Advance(91 * day)
+	c.Get("/v1/account").Refused("unauthenticated")
+	k.Clock.Advance(-60 * day)
+	c.Get("/v1/account").Refused("unauthenticated")
+}
+
+func TestAStepOfTheAppServesOnce(t *testing.T) {
+	t.Parallel()
+	k := testkit.New(t)
+	c := k.Customer(policy.Authenticator)
+	v := c.Begin(policy.SetPhrase, "", "copper heron").Verification()
+	code := c.AppCode()
+	c.Codes(v.ID, map[string]string{"authenticator": code}).OK()
+	second := c.Begin(policy.SetPhrase, "", "blue lamp").Verification()
+	var p struct {
+		Results map[string]string `json:"results"`
+	}
+	c.Codes(second.ID, map[string]string{"authenticator": code}).Refused("code_wrong").Into(&p)
+	if p.Results["authenticator"] != "used" {
+		t.Errorf("%v", p.Results)
+	}
+	// An earlier step than the one that was used serves no more either.
+	c.Codes(second.ID, map[string]string{"authenticator": stepCode(c, -1)}).Refused("code_wrong")
+	login := k.Browser()
+	c.Kit.Clock.Advance(time.Minute)
+	l := login.StartLogin(c.Email, c.Password).Verification()
+	code = c.AppCode()
+	c.Codes(second.ID, map[string]string{"authenticator": code}).OK()
+	login.Codes(l.ID, map[string]string{"any": code}).Refused("login_refused")
+
+	// A hundred browsers, each with a login of its own, give one code at once.
+	k.Clock.Advance(2 * time.Minute)
+	const people = 100
+	browsers := make(chan func() *testkit.Answer, people)
+	code = c.AppCode()
+	for range people {
+		b := k.Browser()
+		// The budgets would refuse so many before the step has to.
+		k.Exec(`DELETE FROM budgets`)
+		v := b.StartLogin(c.Email, c.Password).Verification()
+		browsers <- func() *testkit.Answer { return b.Codes(v.ID, map[string]string{"any": code}) }
+	}
+	sessions := k.Count()["sessions"]
+	if n := at100(t, func() *testkit.Answer { return (<-browsers)() }, "login_refused", "tries_exhausted"); n != 1 {
+		t.Errorf("%d of 100 signed in with one code", n)
+	}
+	if got := k.Count()["sessions"]; got != sessions+1 {
+		t.Errorf("%d new sessions", got-sessions)
+	}
+}
+
+// Every change of a security setting voids what was begun before, whatever its purpose.
+func TestChangesVoidWhatWasBegunBefore(t *testing.T) {
+	t.Parallel()
+	for name, change := range map[string]func(c *testkit.Customer){
+		"a passkey is created":    func(c *testkit.Customer) { c.CreatePasskey() },
+		"a passkey is deleted":    nil,
+		"a factor is unbound":     func(c *testkit.Customer) { c.Do(policy.UnbindFactor, "phone", "") },
+		"a factor is replaced":    func(c *testkit.Customer) { c.ProveNew(c.Do(policy.ReplaceFactor, "authenticator", ""), "").OK() },
+		"the password is changed": func(c *testkit.Customer) { c.Do(policy.ChangePassword, "", other) },
+		"the phrase is set":       func(c *testkit.Customer) { c.Do(policy.SetPhrase, "", "blue lamp") },
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			k := testkit.New(t)
+			c := k.Full()
+			if change == nil {
+				p := c.CreatePasskey()
+				change = func(c *testkit.Customer) { c.Do(policy.DeletePasskey, p.ID, "") }
+			}
+			v := c.Begin(policy.SetPhrase, "", "copper heron").Verification()
+			c.SendCode(v.ID, "email").OK()
+			code := k.Code(c.Email)
+			b := k.Browser()
+			login := b.StartLogin(c.Email, c.Password).Verification()
+			reset := b.Post("/v1/password-resets", map[string]string{"email": c.Email}).Verification()
+			change(c)
+			c.Codes(v.ID, map[string]string{"email": code}).Refused("verification_void")
+			c.SendCode(v.ID, "phone").Refused("verification_void")
+			if c.App != nil {
+				b.Codes(login.ID, map[string]string{"any": c.AppCode()}).Refused("verification_void")
+			}
+			b.SendCode(reset.ID, "email").Refused("verification_void")
+			var shown testkit.Verification
+			c.Get("/v1/verifications/" + v.ID).OK().Into(&shown)
+			if shown.Status != "void" {
+				t.Error(shown.Status)
+			}
+		})
+	}
+}
+
+func TestWhatIsGivenUpIsVoid(t *testing.T) {
+	t.Parallel()
+	k := testkit.New(t)
+	c := k.Customer(policy.Phone)
+	v := c.Begin(policy.SetPhrase, "", "copper heron").Verification()
+	c.Send("DELETE", "/v1/verifications/"+v.ID, nil, nil).OK()
+	c.SendCode(v.ID, "email").Refused("verification_void")
+}
+
+func TestSendingHasBudgetsOfItsOwn(t *testing.T) {
+	t.Parallel()
+	k := testkit.New(t)
+	c := k.Customer(policy.Phone)
+	refused := 0
+	for i := range 25 {
+		v := c.Begin(policy.SetPhrase, "", fmt.Sprint("phrase ", i)).Verification()
+		if c.SendCode(v.ID, "phone").Code() == "rate_limited" {
+			refused++
+		}
+	}
+	if refused != 15 {
+		t.Errorf("%d of 25 messages to one number were refused, want 15", refused)
+	}
+	k.Clock.Advance(time.Hour)
+	c.SendCode(c.Begin(policy.SetPhrase, "", "copper heron").Verification().ID, "phone").OK()
+}
