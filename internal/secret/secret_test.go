@@ -176,7 +176,7 @@ func TestIDsGrowWithTime(t *testing.T) {
 		}
 		last, at = id, at.Add(time.Millisecond)
 	}
-	if secret.NewID("wd", at) == secret.NewID("wd", at) {
+	if one, other := secret.NewID("wd", at), secret.NewID("wd", at); one == other {
 		t.Error("two ids of one millisecond are the same")
 	}
 }
