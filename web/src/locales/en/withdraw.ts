@@ -9,6 +9,9 @@ const factorName: Record<FactorKind, string> = {
 const and = (parts: string[]) =>
   parts.length > 1 ? `${parts.slice(0, -1).join(', ')} and ${parts.at(-1) ?? ''}` : (parts[0] ?? '');
 
+/** "Today, 14:31" within a sentence. */
+const inLine = (when: string) => when.charAt(0).toLowerCase() + when.slice(1);
+
 /** 1, 2, 3, 8 becomes "1 to 3 and 8". */
 function spans(numbers: number[]): string {
   const runs: number[][] = [];
@@ -97,6 +100,7 @@ export default {
   requested: 'Requested',
   yourCountersign: 'Your countersign',
   waitingForYou: 'Waiting for you',
+  beingChecked: 'Being checked',
   countersigned: 'Countersigned',
   byPasskey: (name: string, time: string) => (name ? `Passkey “${name}”, ${time}` : `Passkey, ${time}`),
   byCodes: (time: string) => `Codes, ${time}`,
@@ -211,9 +215,9 @@ export default {
   expiredLine: (minutes: number, time: string) => `It was open for ${minutes} minutes, until ${time}.`,
   expiredEnd: 'Nobody can confirm it any more.',
   cancelledTitle: 'This withdrawal was cancelled',
-  cancelledLine: (when: string) => `Cancelled ${when}.`,
+  cancelledLine: (when: string) => `Cancelled ${inLine(when)}.`,
   declinedTitle: 'This withdrawal was declined',
-  declinedLine: (when: string) => `Declined ${when}, after it was requested.`,
+  declinedLine: (when: string) => `Declined ${inLine(when)}.`,
   chip: {
     requested: 'Waiting for you',
     approved: 'Approved',
