@@ -172,7 +172,8 @@ func (e *Engine) Send(ctx context.Context, c Caller, id, target string) (*View, 
 			return err
 		}
 		f := find(factors, v.Purpose, target)
-		if f == nil || f.Kind == policy.Authenticator && v.Purpose != policy.Login {
+		// Before a session, a factor whose turn has not come is one that does not exist: a stranger must not learn what is bound.
+		if f == nil || f.Kind == policy.Authenticator && v.Purpose != policy.Login || e.Policy[v.Purpose].WithoutSession && !e.mayAsk(v, f, factors) {
 			return refusal.Field("invalid_request", "factor", "This verification sends no code to that factor.")
 		}
 		if !e.mayAsk(v, f, factors) {
