@@ -195,7 +195,10 @@ func (s *Service) LoginWithPasskey(ctx context.Context, c verification.Caller, c
 		if err != nil {
 			return err
 		}
-		used, err := e.UsePasskey(tx, c, a, policy.Login, resp, passkey.Assertion{RP: e.RP, Origin: c.Origin, Challenge: resp.Challenge, Discoverable: true})
+		used, use, err := e.CheckPasskey(tx, c, a, policy.Login, resp, passkey.Assertion{RP: e.RP, Origin: c.Origin, Challenge: resp.Challenge, Discoverable: true})
+		if err == nil {
+			err = use()
+		}
 		if err != nil {
 			return s.refuseLogin(tx, c, a, err)
 		}

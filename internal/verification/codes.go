@@ -289,6 +289,11 @@ func (e *Engine) advance(tx *store.Tx, c Caller, v *store.Verification, a *store
 		}
 		v.ProvenBy = way
 		if fresh := newFactor(factors); fresh != nil {
+			if done.use != nil {
+				if err := done.use(); err != nil {
+					return nil, err
+				}
+			}
 			if err := e.openNewFactor(tx, c, v, a, fresh); err != nil {
 				return nil, err
 			}
@@ -398,6 +403,11 @@ func (e *Engine) finish(tx *store.Tx, c Caller, v *store.Verification, a *store.
 	}
 	var result *Result
 	err = tx.Nested(func() (err error) {
+		if done.use != nil {
+			if err := done.use(); err != nil {
+				return err
+			}
+		}
 		result, err = e.Actions[v.Purpose].Finish(tx, done)
 		return err
 	})

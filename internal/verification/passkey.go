@@ -225,11 +225,11 @@ func (e *Engine) asserted(tx *store.Tx, c Caller, v *store.Verification, a *stor
 			return nil, err
 		}
 	}
-	p, err := e.UsePasskey(tx, c, a, v.Purpose, resp, passkey.Assertion{RP: passkey.RelyingParty{ID: cer.RPID, Name: e.RP.Name}, Origin: cer.Origin, Challenge: cer.Challenge})
+	p, use, err := e.CheckPasskey(tx, c, a, v.Purpose, resp, passkey.Assertion{RP: passkey.RelyingParty{ID: cer.RPID, Name: e.RP.Name}, Origin: cer.Origin, Challenge: cer.Challenge})
 	if err != nil {
 		return nil, err
 	}
-	return &Completed{Way: "passkey", Passkey: p, Ceremony: cer, Response: resp}, nil
+	return &Completed{Way: "passkey", Passkey: p, Ceremony: cer, Response: resp, use: use}, nil
 }
 
 // sameDetails derives the challenge anew from what the object is now.
@@ -251,37 +251,37 @@ func (e *Engine) sameDetails(tx *store.Tx, v *store.Verification, a *store.Accou
 // errRegressed is a device-bound key whose counter did not grow: the key may have been copied.
 var errRegressed = errors.New("verification: signature counter did not grow")
 
-// UsePasskey verifies an assertion by one of the account's passkeys, and records the use. It writes nothing when it refuses.
-func (e *Engine) UsePasskey(tx *store.Tx, c Caller, a *store.Account, purpose policy.Purpose, resp *passkey.Response, with passkey.Assertion) (*store.Passkey, error) {
-	p, err := tx.PasskeyByCredential(a.ID, resp.CredentialID)
+// CheckPasskey verifies an assertion by one of the account's passkeys. use records that it was used: it is called only once
+// nothing else can refuse what the assertion is for (WebAuthn L3 §7.2 steps 22 to 24).
+func (e *Engine) CheckPasskey(tx *store.Tx, c Caller, a *store.Account, purpose policy.Purpose, resp *passkey.Response, with passkey.Assertion) (p *store.Passkey, use func() error, err error) {
+	p, err = tx.PasskeyByCredential(a.ID, resp.CredentialID)
 	if errors.Is(err, store.ErrNotFound) {
-		return nil, &passkey.Refusal{Reason: "credential is not one of this account", Step: "WebAuthn L3 §7.2 step 6"}
+		return nil, nil, &passkey.Refusal{Reason: "credential is not one of this account", Step: "WebAuthn L3 §7.2 step 6"}
 	}
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
 	result, err := with.Verify(resp, passkey.Credential{ID: p.CredentialID, PublicKey: p.PublicKey, Algorithm: p.Algorithm, SignCount: p.SignCount,
 		BackupEligible: p.BackupEligible, BackupState: p.BackupState}, a.Handle)
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
 	if !p.SuspendedAt.IsZero() {
-		return nil, suspended()
+		return nil, nil, suspended()
 	}
 	if result.CounterRegressed {
-		return nil, &regressed{passkey: p}
+		return nil, nil, &regressed{passkey: p}
 	}
 	if !e.Policy.ServesPasskey(purpose, p.WithdrawalPower) {
-		return nil, Blocked(&policy.Block{Code: policy.PasskeyWithoutPower})
+		return nil, nil, Blocked(&policy.Block{Code: policy.PasskeyWithoutPower})
 	}
-	ok, err := tx.UsePasskey(p, result.SignCount, result.BackupState, c.Browser)
-	if err != nil {
-		return nil, err
-	}
-	if !ok {
-		return nil, &passkey.Refusal{Reason: "signature counter moved meanwhile", Step: "WebAuthn L3 §7.2 step 22"}
-	}
-	return p, nil
+	return p, func() error {
+		ok, err := tx.UsePasskey(p, result.SignCount, result.BackupState, c.Browser)
+		if err == nil && !ok {
+			err = refusal.New("passkey_refused", "This passkey was used elsewhere at the same moment. Try again, or use codes.")
+		}
+		return err
+	}, nil
 }
 
 type regressed struct{ passkey *store.Passkey }

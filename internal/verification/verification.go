@@ -134,6 +134,8 @@ type Completed struct {
 	Choice  Choice
 	// Bound are the factors bound when the transaction began.
 	Bound []policy.Kind
+
+	use func() error // records the use of Passkey, nil where there is none to record
 }
 
 // Result is what a completed verification answers.
