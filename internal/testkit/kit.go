@@ -37,6 +37,9 @@ type Clock struct {
 	now time.Time
 }
 
+// NewClock is a clock that stands at a time.
+func NewClock(now time.Time) *Clock { return &Clock{now: now} }
+
 // Now is the time that the clock shows.
 func (c *Clock) Now() time.Time {
 	c.mu.Lock()
@@ -71,26 +74,17 @@ type Kit struct {
 // New starts an installation and ends it with the test. Each change is made to the configuration before the start.
 func New(t testing.TB, changes ...func(*app.Config)) *Kit {
 	t.Helper()
-	return Open(t, filepath.Join(t.TempDir(), "test.db"), &Clock{now: Start}, changes...)
+	return Open(t, filepath.Join(t.TempDir(), "test.db"), NewClock(Start), changes...)
 }
 
 // Open starts an installation on a database that may exist already. The master key follows from the name of the test,
 // so that an installation which is opened again reads what it sealed.
 func Open(t testing.TB, path string, clock *Clock, changes ...func(*app.Config)) *Kit {
 	t.Helper()
-	master := sha256.Sum256([]byte(t.Name()))
-	keys, err := secret.NewKeys(master[:])
+	inbox := &delivery.Capture{Now: clock.Now, Max: 5000}
+	config, err := Config(path, t.Name(), clock.Now, inbox)
 	if err != nil {
 		t.Fatal(err)
-	}
-	inbox := &delivery.Capture{Now: clock.Now, Max: 5000}
-	limits := verification.DefaultLimits()
-	// One address stands for many people here; the limits of one account, one destination and of guesses stay.
-	limits.Begins.Limit, limits.SendFrom.Limit = 100_000, 100_000
-	config := app.Config{
-		Database: path, Keys: keys, Name: "Bank", RPID: RPID, Origins: []string{Origin, Second}, Policy: policy.Default(), Holds: policy.DefaultHolds(),
-		Limits: limits, Catalogue: asset.Default(), Clock: clock.Now, Logger: slog.New(slog.DiscardHandler), Build: "test",
-		Carriers: map[string]delivery.Carrier{delivery.ChannelEmail: inbox, delivery.ChannelSMS: inbox},
 	}
 	for _, change := range changes {
 		change(&config)
@@ -99,9 +93,23 @@ func Open(t testing.TB, path string, clock *Clock, changes ...func(*app.Config))
 	if err != nil {
 		t.Fatal(err)
 	}
-	k := &Kit{T: t, App: a, Clock: clock, Keys: keys, Inbox: inbox, Path: path, Limits: config.Limits, Server: httptest.NewServer(a.Handler)}
+	k := &Kit{T: t, App: a, Clock: clock, Keys: config.Keys, Inbox: inbox, Path: path, Limits: config.Limits, Server: httptest.NewServer(a.Handler)}
 	t.Cleanup(k.Close)
 	return k
+}
+
+// Config is how an installation is set up; its master key follows from name.
+func Config(path, name string, clock func() time.Time, carrier delivery.Carrier) (app.Config, error) {
+	master := sha256.Sum256([]byte(name))
+	keys, err := secret.NewKeys(master[:])
+	limits := verification.DefaultLimits()
+	// One address stands for many people here; the limits of one account, one destination and of guesses stay.
+	limits.Begins.Limit, limits.SendFrom.Limit = 100_000, 100_000
+	return app.Config{
+		Database: path, Keys: keys, Name: "Bank", RPID: RPID, Origins: []string{Origin, Second}, Policy: policy.Default(), Holds: policy.DefaultHolds(),
+		Limits: limits, Catalogue: asset.Default(), Clock: clock, Logger: slog.New(slog.DiscardHandler), Build: "test",
+		Carriers: map[string]delivery.Carrier{delivery.ChannelEmail: carrier, delivery.ChannelSMS: carrier},
+	}, err
 }
 
 // Close ends the installation; a second time it does nothing.
