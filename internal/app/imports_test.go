@@ -38,6 +38,9 @@ var allowed = map[string]string{
 		"internal/store internal/verification internal/withdrawal",
 	"internal/demo": "internal/account internal/app internal/asset internal/delivery internal/policy internal/secret internal/store internal/totp internal/verification internal/withdrawal",
 
+	// Fills a demo's database for the browser tests.
+	"web/e2e/tools/manypasskeys": "internal/policy internal/secret internal/store",
+
 	"cmd/countersign": "internal/app internal/asset internal/delivery internal/demo internal/policy internal/secret internal/verification internal/webapp",
 }
 

@@ -1,0 +1,104 @@
+import { test as base, type Browser, type BrowserContextOptions } from '@playwright/test';
+import { execFile } from 'node:child_process';
+import { cp, readFile } from 'node:fs/promises';
+import { fileURLToPath } from 'node:url';
+import { promisify } from 'node:util';
+import { Authenticator, type Credential, type Kind } from './authenticator';
+import { Customer } from './customer';
+import { Demo, inTemporaryFolder, repository } from './demo';
+import { Gate, withoutAutofill } from './gate';
+
+export { expect } from '@playwright/test';
+
+/** What prepare.ts leaves for the others: a demo in which Ines has a passkey, and that passkey. */
+export const prepared = fileURLToPath(new URL('../../test-results/prepared/', import.meta.url));
+
+export const ines = 'ines@halloran.example';
+export const tom = 'tom@okafor.example';
+
+interface Options {
+  /** How far the demo's people have come: as the demo begins, or Ines with a passkey that is also in her device. */
+  world: 'new' | 'with a passkey';
+  /** How many passkeys Ines has besides. */
+  besides: number;
+  /**
+   * Whether the browser offers passkeys in autofill lists. A test's authenticator answers that offer the moment the page
+   * makes it, so a person who presses the button instead can only be played where there is none.
+   */
+  autofill: boolean;
+}
+
+interface Fixtures {
+  demo: Demo;
+  /** Another browser of somebody, watched like the first; it has its own cookies and its own device. */
+  another: (email: string, options?: BrowserContextOptions & Kind) => Promise<Customer>;
+  ines: Customer;
+  tom: Customer;
+}
+
+export async function storedPasskey(): Promise<Credential> {
+  return JSON.parse(await readFile(`${prepared}passkey.json`, 'utf8')) as Credential;
+}
+
+export const test = base.extend<Fixtures & Options>({
+  world: ['with a passkey', { option: true }],
+
+  besides: [0, { option: true }],
+  autofill: [false, { option: true }],
+
+  demo: async ({ world, besides }, use) => {
+    await inTemporaryFolder(async (folder) => {
+      if (world === 'with a passkey') await cp(`${prepared}data`, folder, { recursive: true });
+      if (besides) {
+        const command = ['run', './web/e2e/tools/manypasskeys', folder, ines, String(besides)];
+        await promisify(execFile)('go', command, { cwd: repository });
+      }
+      const demo = await Demo.start(folder);
+      await use(demo);
+      await demo.stop();
+    });
+  },
+
+  baseURL: async ({ demo }, use) => use(demo.origin),
+
+  another: async ({ browser, demo, autofill, locale, timezoneId, viewport, colorScheme }, use) => {
+    const opened: Customer[] = [];
+    await use(async (email, { synced, ...options } = {}) => {
+      const customer = await openBrowser(browser, demo, email, {
+        options: { locale, timezoneId, viewport, colorScheme, baseURL: demo.origin, ...options },
+        kind: { synced },
+        autofill,
+      });
+      opened.push(customer);
+      return customer;
+    });
+    for (const customer of opened) await customer.context.close();
+    base
+      .expect(
+        opened.flatMap((each) => each.gate.faults),
+        'no exceptions, no errors in the console, no requests to others',
+      )
+      .toEqual([]);
+  },
+
+  ines: async ({ another, world }, use) => {
+    const customer = await another(ines);
+    if (world === 'with a passkey') await customer.device.add(await storedPasskey());
+    await use(customer);
+  },
+
+  tom: async ({ another }, use) => use(await another(tom)),
+});
+
+async function openBrowser(
+  browser: Browser,
+  demo: Demo,
+  email: string,
+  { options, kind, autofill }: { options: BrowserContextOptions; kind: Kind; autofill: boolean },
+): Promise<Customer> {
+  const context = await browser.newContext(options);
+  const gate = await Gate.around(context, demo.origin);
+  if (!autofill) await context.addInitScript(withoutAutofill);
+  const page = await context.newPage();
+  return new Customer(email, page, await Authenticator.in(page, kind), gate, demo);
+}

@@ -1,0 +1,151 @@
+import type { Route } from '@playwright/test';
+import { challengeOf, signedChallenge } from './harness/bytes';
+import { ledgerAtHome, lookalike, type Customer } from './harness/customer';
+import { expect, test } from './harness/test';
+
+interface Withdrawal {
+  id: string;
+  state: string;
+  address: string;
+}
+
+async function stateOf(customer: Customer, id: string): Promise<string> {
+  return (await customer.get<Withdrawal>(`/v1/withdrawals/${id}`)).body.state;
+}
+
+async function available(customer: Customer, asset: string): Promise<string | undefined> {
+  const answer = await customer.get<{ items: { asset: string; available: string }[] }>('/v1/balances');
+  return answer.body.items.find((each) => each.asset === asset)?.available;
+}
+
+test('F2: one scan approves a withdrawal, and it signed exactly that withdrawal', async ({ ines }) => {
+  await ines.signInWithPasskey();
+  const id = await ines.requestWithdrawal({ amount: '250' });
+  const before = ines.gate.calls.length;
+  await ines.confirmWithPasskey();
+
+  const calls = ines.gate.calls.slice(before);
+  expect(
+    calls.map((each) => each.method),
+    'one assertion',
+  ).toEqual(['get']);
+  expect(calls[0]?.options.userVerification).toBe('required');
+  const codes = ines.gate.requests.filter((each) => /\/(send|codes)$/.test(each.url));
+  expect(codes, 'no code is sent or asked').toEqual([]);
+
+  const download = ines.page.waitForEvent('download');
+  await ines.button('Save proof').click();
+  const chunks: Buffer[] = [];
+  for await (const chunk of await (await download).createReadStream()) chunks.push(chunk as Buffer);
+  const proof = JSON.parse(Buffer.concat(chunks).toString()) as Parameters<typeof challengeOf>[0];
+  expect(JSON.parse(proof.details)).toMatchObject({
+    withdrawal: id,
+    asset: 'USDT',
+    network: 'tron',
+    address: ledgerAtHome,
+    amount: '250',
+  });
+  expect(signedChallenge(proof)).toBe(challengeOf(proof));
+  expect(calls[0]?.options.challenge).toBe(challengeOf(proof));
+  const otherDetails = proof.details.replace('"amount":"250"', '"amount":"251"');
+  expect(challengeOf({ ...proof, details: otherDetails })).not.toBe(signedChallenge(proof));
+});
+
+test('F7: codes go on approving withdrawals after a passkey exists', async ({ ines }) => {
+  await ines.signInWithPasskey();
+  const id = await ines.requestWithdrawal({ amount: '20' });
+  await expect(ines.button('Confirm with passkey')).toBeVisible();
+  await ines.confirmWithCodes();
+  expect(await stateOf(ines, id)).toBe('approved');
+});
+
+test('a double click on Confirm gives one approval, and takes the amount once', async ({ ines }) => {
+  await ines.signInWithPasskey();
+  const before = await available(ines, 'USDT');
+  const id = await ines.requestWithdrawal({ amount: '100' });
+  await ines.button('Confirm with passkey').dblclick();
+  await ines.seesApproval();
+  expect(
+    ines.gate.requests.filter((each) => each.url.endsWith('/passkey') && each.url.includes('/verifications/')),
+  ).toHaveLength(1);
+  expect(await stateOf(ines, id)).toBe('approved');
+  expect(Number(before) - Number(await available(ines, 'USDT'))).toBe(100);
+});
+
+test('a sensor that says no sends nothing, and the request can be confirmed again', async ({ ines }) => {
+  await ines.signInWithPasskey();
+  const id = await ines.requestWithdrawal({ amount: '30' });
+  await ines.device.recognises(false);
+  await ines.button('Confirm with passkey').click();
+  const sheet = ines.page.getByRole('dialog');
+  await expect(sheet).toContainText('Nothing was sent.');
+  expect(await stateOf(ines, id)).toBe('requested');
+  await ines.device.recognises(true);
+  await sheet.getByRole('button', { name: 'Confirm again' }).click();
+  await ines.seesApproval();
+});
+
+test('a look-alike of a saved address is shown group by group, and the saved one is the way on', async ({ ines }) => {
+  await ines.signInWithPasskey();
+  const id = await ines.requestWithdrawal({ to: lookalike, amount: '50' });
+  await expect(ines.page.getByText('This is not your saved address')).toBeVisible();
+  await expect(ines.button('Confirm with passkey')).toBeHidden();
+  await expect(ines.button('Tick above to use the other')).toBeDisabled();
+
+  await ines.button('Use “Ledger at home”').click();
+  await expect(ines.page).not.toHaveURL(new RegExp(id));
+  await ines.confirmWithPasskey();
+  const approved = ines.page.url().split('/').at(-1) ?? '';
+  const answer = await ines.get<Withdrawal>(`/v1/withdrawals/${approved}`);
+  expect(answer.body).toMatchObject({ state: 'approved', address: ledgerAtHome });
+});
+
+test.describe('the service dies while a withdrawal is being confirmed', () => {
+  const confirmation = /\/v1\/verifications\/[^/]+\/passkey$/;
+  const unreachable = /ERR_CONNECTION_REFUSED|ERR_CONNECTION_RESET|ERR_EMPTY_RESPONSE|ERR_FAILED/;
+
+  test('after it has approved: the app says that it checks, and finds the approval', async ({ ines, demo }) => {
+    await ines.signInWithPasskey();
+    const before = await available(ines, 'USDT');
+    const id = await ines.requestWithdrawal({ amount: '40' });
+    ines.gate.expect(unreachable);
+    await ines.page.route(confirmation, async (route: Route) => {
+      await route.fetch();
+      await demo.crash();
+      await route.abort('connectionreset');
+    });
+    await ines.button('Confirm with passkey').click();
+    await expect(ines.heading('We’re checking')).toBeVisible();
+    await expect(ines.page.getByRole('main')).toContainText('may have gone through');
+
+    await demo.restart();
+    await ines.seesApproval();
+    expect(await stateOf(ines, id)).toBe('approved');
+    expect(Number(before) - Number(await available(ines, 'USDT'))).toBe(40);
+  });
+
+  test('before it has heard: the app says that nothing was sent, and a second try approves once', async ({
+    ines,
+    demo,
+  }) => {
+    await ines.signInWithPasskey();
+    const before = await available(ines, 'USDT');
+    const id = await ines.requestWithdrawal({ amount: '40' });
+    ines.gate.expect(unreachable);
+    await ines.page.route(
+      confirmation,
+      async (route: Route) => {
+        await demo.crash();
+        await route.abort('connectionreset');
+      },
+      { times: 1 },
+    );
+    await ines.button('Confirm with passkey').click();
+    await expect(ines.heading('We’re checking')).toBeVisible();
+    await demo.restart();
+    await expect(ines.page.getByText('Not confirmed yet')).toBeVisible({ timeout: 30_000 });
+    expect(await stateOf(ines, id)).toBe('requested');
+    await ines.confirmWithPasskey();
+    expect(Number(before) - Number(await available(ines, 'USDT'))).toBe(40);
+  });
+});
