@@ -10,6 +10,7 @@ import (
 	"net/netip"
 	"net/url"
 	"os"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -28,6 +29,9 @@ import (
 type setting struct {
 	name, fallback, usage string
 }
+
+// secrets are the settings that nothing prints. None of them has a default.
+var secrets = []string{"master-key", "smtp-password", "sms-token"}
 
 func (s setting) variable() string {
 	return "COUNTERSIGN_" + strings.ToUpper(strings.ReplaceAll(s.name, "-", "_"))
@@ -86,10 +90,8 @@ func values(command string, args []string, getenv func(string) string, stderr io
 			fallback = v
 		}
 		usage := s.usage + " (" + s.variable() + ")"
-		if strings.Contains(s.name, "password") || strings.Contains(s.name, "token") || s.name == "master-key" {
-			// -h prints defaults: a secret from the environment must not be one.
-			given[s.name] = flags.String(s.name, "", usage)
-			continue
+		if slices.Contains(secrets, s.name) {
+			fallback = "" // -h prints defaults: a secret from the environment must not be one
 		}
 		given[s.name] = flags.String(s.name, fallback, usage)
 	}

@@ -2,6 +2,7 @@ package main
 
 import (
 	"flag"
+	"io"
 	"log/slog"
 	"os"
 	"path/filepath"
@@ -99,6 +100,18 @@ func TestServeRefusesToStartWithSettingsThatWouldBeUnsafe(t *testing.T) {
 			t.Error(err)
 		}
 	})
+}
+
+func TestSettingsThatAreNotGivenHaveTheirDefaults(t *testing.T) {
+	given, _, err := values("serve", nil, func(string) string { return "" }, io.Discard)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, s := range settings {
+		if given[s.name] != s.fallback {
+			t.Errorf("-%s is %q, want %q", s.name, given[s.name], s.fallback)
+		}
+	}
 }
 
 func TestHelpNeverPrintsASecretFromTheEnvironment(t *testing.T) {
