@@ -81,10 +81,8 @@ func (a AlertInfo) copy() eventCopy {
 	case "sessions.ended":
 		return eventCopy{Title: "Devices were signed out", What: "Sessions ended", Change: true, Lead: "They have to sign in again."}
 	case "phrase.set":
-		if a.Phrase == "" {
-			return eventCopy{Title: "Your anti-phishing phrase was removed", What: "Anti-phishing phrase removed", Change: true, Lead: "Genuine e-mails carry no phrase until you set a new one."}
-		}
-		return eventCopy{Title: "Your anti-phishing phrase was set", What: "Anti-phishing phrase set", Change: true, Lead: "Every genuine e-mail from us carries it from now on."}
+		// The phrase of this e-mail is the one before the change, so it does not tell whether one was set or removed.
+		return eventCopy{Title: "Your anti-phishing phrase was changed", What: "Anti-phishing phrase changed", Change: true, Lead: "Genuine e-mails after this one carry the new phrase, or none if it was removed."}
 	case "address.saved":
 		return eventCopy{Title: "A withdrawal address was saved", What: "Withdrawal address saved", Change: true, Lead: "It can be chosen for withdrawals."}
 	case "withdrawal.approved":
