@@ -7,6 +7,7 @@ import (
 	"testing"
 	"time"
 
+	"countersign/internal/asset"
 	"countersign/internal/policy"
 	"countersign/internal/testkit"
 	"countersign/internal/totp"
@@ -260,6 +261,20 @@ func link(k *testkit.Kit, to string) string {
 		}
 	}
 	return ""
+}
+
+func TestAnAccountCanBeFrozenAfterItsAssetLeftTheCatalogue(t *testing.T) {
+	t.Parallel()
+	k := testkit.New(t)
+	c := k.Full()
+	c.SetBalance("USDT", "1000")
+	w := c.Withdraw("250")
+	c.Answer(c.Approval(w)).OK()
+	k.App.Withdrawals.Catalogue = asset.Catalogue{}
+	c.Post("/v1/account/freeze", "{}").OK()
+	if got := c.Balance("USDT"); got != "1000" {
+		t.Errorf("the balance is %s after the cancelling, want 1000", got)
+	}
 }
 
 func TestALinkFreezesOnceWithoutSigningIn(t *testing.T) {

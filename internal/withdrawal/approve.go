@@ -99,7 +99,7 @@ func (s *Service) finishApproval(tx *store.Tx, c *verification.Completed) (*veri
 	if !ok {
 		return nil, refusal.New("withdrawal_not_requested", "This withdrawal was decided meanwhile.")
 	}
-	if err := s.book(tx, w, as, false); err != nil {
+	if err := book(tx, w, asset.Amount.Sub); err != nil {
 		return nil, err
 	}
 	body, err := document.Marshal()
@@ -173,8 +173,9 @@ func (s *Service) record(tx *store.Tx, c *verification.Completed, w *store.Withd
 	return doc, []byte(doc.Codes.Signature), nil
 }
 
-// book takes the amount off the balance that the business has told, or gives it back.
-func (s *Service) book(tx *store.Tx, w *store.Withdrawal, as asset.Asset, back bool) error {
+// book takes the amount off the balance that the business has told (Amount.Sub), or gives it back (Amount.Add). It does
+// not ask the catalogue: an asset that is offered no longer must not keep an account from being frozen.
+func book(tx *store.Tx, w *store.Withdrawal, change func(balance, amount asset.Amount) asset.Amount) error {
 	text, err := tx.Balance(w.AccountID, w.Asset)
 	if err == store.ErrNotFound {
 		return nil
@@ -182,20 +183,15 @@ func (s *Service) book(tx *store.Tx, w *store.Withdrawal, as asset.Asset, back b
 	if err != nil {
 		return err
 	}
-	available, err := asset.ParseAmount(text, as.Decimals)
+	available, err := asset.ParseAmount(text, asset.MaxDecimals)
 	if err != nil {
 		return err
 	}
-	amount, err := asset.ParseAmount(w.Amount, as.Decimals)
+	amount, err := asset.ParseAmount(w.Amount, asset.MaxDecimals)
 	if err != nil {
 		return err
 	}
-	if back {
-		available = available.Add(amount)
-	} else {
-		available = available.Sub(amount)
-	}
-	return tx.SetBalance(w.AccountID, w.Asset, available.String())
+	return tx.SetBalance(w.AccountID, w.Asset, change(available, amount).String())
 }
 
 // Cancel takes back a requested withdrawal. The session suffices: nothing leaves by it.
@@ -279,11 +275,7 @@ func (s *Service) end(tx *store.Tx, w *store.Withdrawal, to string, c verificati
 		return err
 	}
 	if w.State == store.Approved {
-		as, _, err := s.lookUp(w.Asset, w.Network)
-		if err != nil {
-			return err
-		}
-		if err := s.book(tx, w, as, true); err != nil {
+		if err := book(tx, w, asset.Amount.Add); err != nil {
 			return err
 		}
 	}
