@@ -69,6 +69,7 @@ export default {
   amountTooMuch: (available: string) => `You have ${available}.`,
   amountTooLittle: (minimum: string) => `The least on this network is ${minimum}.`,
   amountFee: 'The fee would take all of it.',
+  unanswered: 'Press Review again. Should both arrive, it is still one request.',
   noAssets: 'Nothing to withdraw yet',
   noAssetsLine: 'Once your account holds something, you can send it from here.',
 
