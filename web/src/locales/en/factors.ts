@@ -118,7 +118,8 @@ export default {
   stopsCreating: 'Creating passkeys, until you have two factors again',
   stopsSessions: 'Your sessions on other devices',
   goesOn: 'What goes on',
-  goesSignIn: 'Signing in, also by passkey',
+  goesSignIn: 'Signing in',
+  goesSignInPasskey: 'Signing in, also by passkey',
   goesPasskeys: 'Your passkeys stay',
   goOnVerify: 'Go on and verify',
   keep: {
