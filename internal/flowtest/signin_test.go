@@ -6,6 +6,7 @@ import (
 	"testing"
 	"time"
 
+	"countersign/internal/app"
 	"countersign/internal/policy"
 	"countersign/internal/softkey"
 	"countersign/internal/testkit"
@@ -112,6 +113,20 @@ func TestLoginByCodesAsksTheBestFactorAndShowsNone(t *testing.T) {
 			}
 		})
 	}
+}
+
+func TestAnOperatorCanLeaveOnlyCodesForSigningIn(t *testing.T) {
+	t.Parallel()
+	k := testkit.New(t, func(c *app.Config) {
+		var err error
+		if c.Policy, _, err = policy.Tighten(c.Policy, c.Holds, []policy.Purpose{policy.Login}); err != nil {
+			t.Fatal(err)
+		}
+	})
+	c := k.Full()
+	c.CreatePasskey()
+	c.LoginByPasskey(k.Browser()).Refused("way_not_allowed")
+	c.LoginByCodes(k.Browser()).OK()
 }
 
 func TestAWrongPasswordNeverSignsInWhateverTheCode(t *testing.T) {

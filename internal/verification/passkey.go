@@ -81,21 +81,24 @@ func (e *Engine) creation(tx *store.Tx, c Caller, v *store.Verification, a *stor
 		return nil, err
 	}
 	// A browser refuses longer lists; those used last are the likeliest to be on this device.
-	last, err := tx.PasskeysLastUsed(a.ID, ListedCredentials)
+	last, err := tx.PasskeysLastUsed(a.ID, passkey.MaxDescriptors)
 	if err != nil {
 		return nil, err
 	}
-	name := a.Name
-	if factors, err := tx.Factors(a.ID); err == nil && len(factors) > 0 {
-		if email, err := tx.FactorValue(&factors[0]); err == nil {
-			name = email
-		}
+	factors, err := tx.Factors(a.ID)
+	if err != nil {
+		return nil, err
+	}
+	// The e-mail address, which comes first and is never unbound: by it people tell their accounts apart.
+	email, err := tx.FactorValue(&factors[0])
+	if err != nil {
+		return nil, err
 	}
 	display := a.Name
 	if display == "" {
-		display = name
+		display = email
 	}
-	options, err := e.registration(cer, a).Options(name, display, descriptors(last))
+	options, err := e.registration(cer, a).Options(email, display, descriptors(last))
 	return &Challenge{Kind: cer.Kind, PublicKey: options, ExpiresAt: cer.ExpiresAt}, err
 }
 
@@ -120,14 +123,14 @@ func (e *Engine) assertion(tx *store.Tx, c Caller, v *store.Verification, a *sto
 	}
 	// All of them, or none: with a partial list a browser would hide the rest.
 	var allow []passkey.Descriptor
-	if a.Passkeys <= ListedCredentials {
-		list, err := tx.PasskeysLastUsed(a.ID, ListedCredentials)
+	if a.Passkeys <= passkey.MaxDescriptors {
+		list, err := tx.PasskeysLastUsed(a.ID, passkey.MaxDescriptors)
 		if err != nil {
 			return nil, err
 		}
 		allow = descriptors(list)
 	}
-	options, err := passkey.Assertion{RP: e.RP, Origin: cer.Origin, Challenge: cer.Challenge}.Options(allow)
+	options, err := passkey.Assertion{RP: e.RP, Origin: cer.Origin, Challenge: cer.Challenge, Timeout: life}.Options(allow)
 	return &Challenge{Kind: cer.Kind, PublicKey: options, ExpiresAt: cer.ExpiresAt}, err
 }
 
@@ -272,7 +275,10 @@ func (e *Engine) CheckPasskey(tx *store.Tx, c Caller, a *store.Account, purpose 
 	if result.CounterRegressed {
 		return nil, nil, &regressed{passkey: p}
 	}
-	if !e.Policy.ServesPasskey(purpose, p.WithdrawalPower) {
+	switch {
+	case e.Policy[purpose].Passkey == policy.NoPasskey:
+		return nil, nil, Blocked(&policy.Block{Code: policy.WayNotAllowed})
+	case !e.Policy.ServesPasskey(purpose, p.WithdrawalPower):
 		return nil, nil, Blocked(&policy.Block{Code: policy.PasskeyWithoutPower})
 	}
 	return p, func() error {

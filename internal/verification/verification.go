@@ -38,8 +38,6 @@ const (
 	WithdrawalChallengeLife = 3 * time.Minute
 	MaxFailures             = 5
 	MaxChallenges           = 5
-	// ListedCredentials is how many credential ids a browser takes in one list.
-	ListedCredentials = 64
 )
 
 // Caller is who sends a request, as far as the transport can tell. Nothing in it is proof of a person.
