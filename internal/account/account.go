@@ -5,7 +5,6 @@
 package account
 
 import (
-	"log/slog"
 	"time"
 
 	"countersign/internal/policy"
@@ -30,7 +29,6 @@ const (
 type Service struct {
 	Engine *verification.Engine
 	Holds  policy.Holds
-	Logger *slog.Logger
 	// CancelOpen cancels what an account has under way, when it is frozen.
 	CancelOpen func(tx *store.Tx, a *store.Account, c verification.Caller) error
 }

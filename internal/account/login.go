@@ -59,15 +59,12 @@ func (s *Service) meetDevice(tx *store.Tx, a *store.Account, c verification.Call
 	if err != nil || known {
 		return err
 	}
-	first, err := tx.HasDevices(a.ID)
+	others, err := tx.HasDevices(a.ID)
 	if err != nil {
 		return err
 	}
-	if _, err := tx.AddDevice(a.ID, c.DeviceHash); err != nil {
+	if err := tx.AddDevice(a.ID, c.DeviceHash); err != nil || !others {
 		return err
-	}
-	if !first {
-		return nil
 	}
 	return s.Engine.Notifier.Alert(tx, a, "login.new_device", c.From())
 }
@@ -101,7 +98,7 @@ func (s *Service) Login(ctx context.Context, c verification.Caller, identifier, 
 			if err != nil {
 				return err
 			}
-			// A password that changed while the hash ran is judged as it was: the security version voids what follows.
+			// A password that changed while the hash ran has not matched.
 			o.Account, o.Decoy = now, !matched || now.PasswordHash != hash
 			factors, err := tx.Factors(now.ID)
 			if err != nil {

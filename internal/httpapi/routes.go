@@ -5,7 +5,9 @@ import (
 	"encoding/json"
 	"net/http"
 	"strconv"
+	"time"
 
+	"countersign/internal/password"
 	"countersign/internal/policy"
 	"countersign/internal/refusal"
 	"countersign/internal/verification"
@@ -75,7 +77,7 @@ func (s *Server) config(context.Context, *request) (any, error) {
 	if s.Config.Fiat != "" {
 		fiat = &s.Config.Fiat
 	}
-	return map[string]any{"name": s.Config.Name, "rp_id": s.Engine.RP.ID, "rp_name": s.Engine.RP.Name, "demo": s.Config.Demo, "build": s.Config.Build, "password_min": 8, "fiat": fiat}, nil
+	return map[string]any{"name": s.Config.Name, "rp_id": s.Engine.RP.ID, "rp_name": s.Engine.RP.Name, "demo": s.Config.Demo, "build": s.Config.Build, "password_min": password.MinLength, "fiat": fiat}, nil
 }
 
 type registerInput struct {
@@ -289,7 +291,7 @@ func (s *Server) signOut(ctx context.Context, rq *request, w http.ResponseWriter
 	if err := s.Accounts.SignOut(ctx, rq.caller); err != nil {
 		return nil, err
 	}
-	s.setCookie(w, "session", "", -1e9)
+	s.setCookie(w, "session", "", -time.Second)
 	return nil, nil
 }
 

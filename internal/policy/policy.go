@@ -229,7 +229,7 @@ type Requirement struct {
 	NewFactor  bool
 }
 
-// PasskeyOpen and CodesOpen tell which ways lead on.
+// PasskeyOpen tells whether the passkey way is open.
 func (r Requirement) PasskeyOpen() bool { return r.HasPasskey && r.Passkey == nil }
 
 // CodesOpen tells whether the codes way is open.

@@ -61,8 +61,8 @@ func (tx *Tx) EndSessions(accountID, except string) error {
 }
 
 // AddDevice remembers a browser that has signed in.
-func (tx *Tx) AddDevice(accountID string, hash []byte) (added bool, err error) {
-	return tx.once(`INSERT INTO devices (account_id, device_hash, created_at) VALUES ($1, $2, $3) ON CONFLICT (account_id, device_hash) DO NOTHING`, accountID, hash, millis(tx.Now))
+func (tx *Tx) AddDevice(accountID string, hash []byte) error {
+	return tx.run(`INSERT INTO devices (account_id, device_hash, created_at) VALUES ($1, $2, $3) ON CONFLICT (account_id, device_hash) DO NOTHING`, accountID, hash, millis(tx.Now))
 }
 
 // KnowsDevice tells whether a browser has signed in to this account before.

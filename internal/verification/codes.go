@@ -433,8 +433,8 @@ func (e *Engine) finish(tx *store.Tx, c Caller, v *store.Verification, a *store.
 	return view, nil
 }
 
-// Finish makes the last choice of a verification whose proof is complete, and acts.
-// newPassword is hashed here; keep is "all", "none" or "some".
+// Finish makes the last choice of a verification whose proof is complete, and acts. newPassword, which a password reset
+// alone takes, is hashed here, outside the transaction.
 func (e *Engine) Finish(ctx context.Context, c Caller, id string, newPassword string, choice Choice) (*View, error) {
 	err := e.DB.View(ctx, func(tx *store.Tx) error {
 		v, a, _, err := e.open(tx, c, id)
