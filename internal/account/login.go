@@ -34,9 +34,9 @@ func (s *Service) signIn(tx *store.Tx, a *store.Account, c verification.Caller, 
 	if err := tx.AddSession(session, hash); err != nil {
 		return nil, err
 	}
-	if c.Session != nil && c.Session.AccountID == a.ID {
-		// The browser's former session is replaced, not left behind.
-		if _, err := tx.EndSession(a.ID, c.Session.ID); err != nil {
+	if c.Session != nil {
+		// The browser's former session is replaced, not left behind, whosever it was.
+		if _, err := tx.EndSession(c.Session.AccountID, c.Session.ID); err != nil {
 			return nil, err
 		}
 	}

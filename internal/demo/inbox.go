@@ -31,6 +31,7 @@ func (d *Demo) inbox(w http.ResponseWriter, _ *http.Request) {
 	w.Header().Set("Content-Type", "application/json")
 	w.Header().Set("Cache-Control", "no-store")
 	w.Header().Set("X-Content-Type-Options", "nosniff")
+	w.Header().Set("Cross-Origin-Resource-Policy", "same-origin")
 	b, err := json.Marshal(map[string]any{"authenticators": d.phone.codes(d.capture.Now()), "accounts": Accounts, "messages": messages})
 	if err != nil {
 		http.Error(w, "The inbox cannot be shown.", http.StatusInternalServerError)

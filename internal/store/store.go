@@ -149,6 +149,12 @@ func (k kept) Unwrap() error { return k.error }
 // Keep marks err as an answer that is to be committed: a refusal that leaves its attempt and its audit event behind.
 func Keep(err error) error { return kept{err} }
 
+// Kept tells whether err is marked by Keep.
+func Kept(err error) bool {
+	var k kept
+	return errors.As(err, &k)
+}
+
 // Update runs fn in one serialisable transaction and returns after it is durable. An error of fn rolls back
 // all that it did, unless it is wrapped by Keep. fn must have no effect outside the transaction.
 func (db *DB) Update(ctx context.Context, fn func(*Tx) error) error {

@@ -67,7 +67,7 @@ type Opening struct {
 // Open begins a verification for a browser that has no session, in the caller's transaction.
 // Whether or not anything of what was typed is right, the same rows are written.
 func (e *Engine) Open(tx *store.Tx, c Caller, o Opening) (*View, error) {
-	if err := e.allow(tx, e.Limits.Begins, "begins", []byte(c.Address)); err != nil {
+	if err := e.allow(tx, e.Limits.Begins, "begins", []byte(c.network())); err != nil {
 		return nil, err
 	}
 	v := &store.Verification{Purpose: o.Purpose, DeviceHash: c.DeviceHash, Decoy: o.Decoy, PasswordAsked: o.Password, PasswordMatched: o.Password}
@@ -287,7 +287,7 @@ func (e *Engine) allowSend(tx *store.Tx, c Caller, v *store.Verification, to str
 		allowance store.Allowance
 		label     string
 		key       string
-	}{{e.Limits.SendTo, "send-to", to}, {e.Limits.SendFor, "send-for", subject}, {e.Limits.SendFrom, "send-from", c.Address}, {e.Limits.SendAll, "send-all", ""}} {
+	}{{e.Limits.SendTo, "send-to", to}, {e.Limits.SendFor, "send-for", subject}, {e.Limits.SendFrom, "send-from", c.network()}, {e.Limits.SendAll, "send-all", ""}} {
 		if err := e.allow(tx, b.allowance, b.label, []byte(b.key)); err != nil {
 			return err
 		}

@@ -3,6 +3,7 @@ package verification
 import (
 	"context"
 	"encoding/json"
+	"slices"
 	"strings"
 
 	"countersign/internal/policy"
@@ -27,9 +28,18 @@ const (
 	NotAsked = "not_asked"
 )
 
+// answerNames are the names that codes are given under: the kinds of factors, "any" at a login, "new" for the one being bound.
+var answerNames = []string{"email", "phone", "authenticator", "any", "new"}
+
 // Submit judges all codes of one request, each for itself: a wrong one never burns the others, and what matched stays
 // matched for this verification. When nothing is missing any more, the verification goes on to its next step or acts.
 func (e *Engine) Submit(ctx context.Context, c Caller, id string, answers Answers) (*View, error) {
+	// Before anything is judged: a refusal that rolls back would give back what a wrong code has cost.
+	for name := range answers.Codes {
+		if !slices.Contains(answerNames, name) {
+			return nil, refusal.Field("invalid_request", "codes."+name[:min(len(name), 40)], "There is no factor of this name.")
+		}
+	}
 	passwordOK, err := e.checkPassword(ctx, c, id, answers.Password)
 	if err != nil {
 		return nil, err
@@ -61,6 +71,9 @@ func (e *Engine) Submit(ctx context.Context, c Caller, id string, answers Answer
 			return e.refuseCodes(tx, c, v, a, j)
 		}
 		view, err = e.advance(tx, c, v, a, &Completed{Way: "codes", NewStep: j.newStep})
+		if refusal.As(err) != nil && !store.Kept(err) {
+			return store.Keep(err) // codes were judged, and stay spent
+		}
 		return err
 	})
 	return view, err
@@ -144,13 +157,11 @@ func (j *judge) all(answers Answers, passwordOK bool) error {
 	if err != nil {
 		return err
 	}
-	asked := map[string]bool{}
-	for _, name := range []string{"email", "phone", "authenticator", "any", "new"} {
+	for _, name := range answerNames {
 		code, given := answers.Codes[name]
 		if !given {
 			continue
 		}
-		asked[name] = true
 		f := find(factors, j.v.Purpose, name)
 		switch {
 		case f == nil || !j.e.mayAsk(j.v, f, factors):
@@ -164,11 +175,6 @@ func (j *judge) all(answers Answers, passwordOK bool) error {
 			if err := j.one(name, f, digits(code)); err != nil {
 				return err
 			}
-		}
-	}
-	for name := range answers.Codes {
-		if !asked[name] {
-			return refusal.Field("invalid_request", "codes."+name, "There is no factor of this name.")
 		}
 	}
 	return nil
@@ -284,17 +290,23 @@ func (e *Engine) advance(tx *store.Tx, c Caller, v *store.Verification, a *store
 		if way == "codes" && !complete(v, factors) {
 			return e.view(tx, c, v, a)
 		}
+		fresh := newFactor(factors)
+		if fresh != nil && done.use != nil {
+			if err := done.use(); err != nil {
+				return nil, err
+			}
+		}
 		if err := tx.NoteProof(v.ID, way); err != nil {
 			return nil, err
 		}
 		v.ProvenBy = way
-		if fresh := newFactor(factors); fresh != nil {
-			if done.use != nil {
-				if err := done.use(); err != nil {
-					return nil, err
-				}
+		if fresh != nil {
+			// A message that may not go out now is asked for again later; the proof stays spent, and given.
+			err := tx.Nested(func() error { return e.openNewFactor(tx, c, v, a, fresh) })
+			if refusal.As(err) != nil {
+				return nil, store.Keep(err)
 			}
-			if err := e.openNewFactor(tx, c, v, a, fresh); err != nil {
+			if err != nil {
 				return nil, err
 			}
 			return e.view(tx, c, v, a)

@@ -177,7 +177,9 @@ func (e *Engine) SubmitPasskey(ctx context.Context, c Caller, id string, credent
 		if err != nil {
 			return e.refusePasskey(tx, c, v, err)
 		}
-		view, err = e.advance(tx, c, v, a, done)
+		if view, err = e.advance(tx, c, v, a, done); err != nil && !store.Kept(err) {
+			return e.refusePasskey(tx, c, v, err)
+		}
 		return err
 	})
 	return view, err

@@ -17,6 +17,7 @@
 package verification
 
 import (
+	"net/netip"
 	"time"
 
 	"countersign/internal/delivery"
@@ -60,6 +61,15 @@ func (c Caller) sessionID() string {
 		return ""
 	}
 	return c.Session.ID
+}
+
+// network is what an address's budgets count: one IPv4 address, or the /64 that an IPv6 customer has to themselves.
+func (c Caller) network() string {
+	addr, err := netip.ParseAddr(c.Address)
+	if err != nil || addr.Unmap().Is4() {
+		return c.Address
+	}
+	return netip.PrefixFrom(addr.WithZone(""), 64).Masked().String()
 }
 
 // AccountID is the signed-in account, "" if there is none.
