@@ -47,13 +47,15 @@ func runDemo(ctx context.Context, args []string, stdout, stderr io.Writer) error
 
   Sign in as         %s
   with password      %s
+  or as              %s
+  with password      %s
   The codes are at   http://localhost:%d/demo/inbox
 
   Try: sign in with the codes, then avatar (top left) > Security > Passkey > Create passkey,
   sign out, sign in with the passkey, and approve a withdrawal with it.
   Data is kept in %s. Ctrl-C ends the demo.
 
-`, actual, demo.Accounts[0].Email, demo.Accounts[0].Password, actual, folder)
+`, actual, demo.Accounts[0].Email, demo.Accounts[0].Password, demo.Accounts[1].Email, demo.Accounts[1].Password, actual, folder)
 	return serve(ctx, d.App, d.Handler, logger, listeners...)
 }
 
