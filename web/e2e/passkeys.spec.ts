@@ -99,6 +99,29 @@ test.describe('on a phone', () => {
   });
 });
 
+test('a deleted passkey signs nobody in, even where a password manager kept it', async ({ ines }) => {
+  const kept = await storedPasskey();
+  await ines.signInWithPasskey();
+  await ines.open('/security/passkeys');
+  await ines.link(/^Manage passkey/).click();
+  await ines.button('Delete this passkey').click();
+  await ines.button('Verify and delete').click();
+  await ines.button('Confirm with a passkey').click();
+  await expect(ines.heading('Sign in and withdraw with a passkey')).toBeVisible();
+  expect((await passkeysOf(ines)).total).toBe(0);
+  await ines.open('/');
+  await ines.signOut();
+
+  await ines.device.clear();
+  await ines.device.add(kept);
+  await ines.open('/sign-in');
+  const answered = ines.page.waitForResponse('**/v1/login/passkey');
+  await ines.button('Sign in with a passkey').click();
+  expect((await answered).status()).toBe(401);
+  await expect(ines.page.getByRole('alert')).toBeVisible();
+  expect((await ines.get('/v1/account')).status).toBe(401);
+});
+
 test.describe('F9: a new phone with the same account just works', () => {
   test('a synced passkey signs in and approves on another device, and its backup flags are kept and shown', async ({
     ines,

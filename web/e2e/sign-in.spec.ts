@@ -1,4 +1,7 @@
-import { expect, test } from './harness/test';
+import { chromium } from '@playwright/test';
+import { Customer } from './harness/customer';
+import { inTemporaryFolder } from './harness/demo';
+import { expect, ines, storedPasskey, test } from './harness/test';
 
 test.describe('F1: signing in takes a face or fingerprint, no password and no code', () => {
   test('by the button, without a user name, with the person verified', async ({ ines }) => {
@@ -48,19 +51,36 @@ test.describe('F1: signing in takes a face or fingerprint, no password and no co
   });
 });
 
-test('F8: closing and opening the browser asks for nothing', async ({ ines, another }) => {
-  await ines.signInWithPasskey();
-  const profile = await ines.context.storageState();
-  await ines.page.close();
+test('F8: closing and opening the browser asks for nothing', async ({ demo, launchOptions, viewport }) => {
+  await inTemporaryFolder(async (profile) => {
+    const open = async () => {
+      const context = await chromium.launchPersistentContext(profile, {
+        ...launchOptions,
+        viewport,
+        baseURL: demo.origin,
+      });
+      return Customer.in(context, ines, demo);
+    };
+    const before = await open();
+    await before.device.add(await storedPasskey());
+    await before.signInWithPasskey();
+    await before.context.close();
 
-  const reopened = await another(ines.email, { storageState: profile });
-  await reopened.open('/');
-  await reopened.atHome();
-  await reopened.open('/security');
-  await expect(reopened.heading('Security')).toBeVisible();
-  await reopened.open('/activity');
-  await expect(reopened.heading('Activity')).toBeVisible();
-  expect(reopened.gate.calls, 'no call of navigator.credentials').toEqual([]);
+    const after = await open();
+    await after.open('/');
+    await after.atHome();
+    for (const [path, heading] of [
+      ['/security', 'Security'],
+      ['/activity', 'Activity'],
+      ['/withdraw', 'Withdraw'],
+    ] as const) {
+      await after.open(path);
+      await expect(after.heading(heading)).toBeVisible();
+    }
+    expect(after.gate.calls, 'no call of navigator.credentials').toEqual([]);
+    await after.context.close();
+    expect([...before.gate.faults, ...after.gate.faults]).toEqual([]);
+  });
 });
 
 test.describe('F12: a stolen password alone is worth nothing', () => {

@@ -1,7 +1,7 @@
 import { expect, type BrowserContext, type Locator, type Page } from '@playwright/test';
-import type { Authenticator } from './authenticator';
+import { Authenticator, type Kind } from './authenticator';
 import type { Demo } from './demo';
-import type { Gate } from './gate';
+import { Gate, withoutAutofill } from './gate';
 
 export const ledgerAtHome = 'TQm7Vh3Kx9Zd4RpNbE6wY2sJ4875Pr8aXe';
 
@@ -23,12 +23,25 @@ export class Customer {
   /** Changes with what the person does. */
   password: string | undefined;
 
-  constructor(email: string, page: Page, device: Authenticator, gate: Gate, demo: Demo) {
+  private constructor(email: string, page: Page, device: Authenticator, gate: Gate, demo: Demo) {
     this.email = email;
     this.page = page;
     this.device = device;
     this.gate = gate;
     this.demo = demo;
+  }
+
+  /** Somebody at a fresh page of this browser. A test that brings its own browser looks at the gate itself. */
+  static async in(
+    context: BrowserContext,
+    email: string,
+    demo: Demo,
+    { autofill = false, ...kind }: Kind & { autofill?: boolean } = {},
+  ): Promise<Customer> {
+    const gate = await Gate.around(context, demo.origin);
+    if (!autofill) await context.addInitScript(withoutAutofill);
+    const page = await context.newPage();
+    return new Customer(email, page, await Authenticator.in(page, kind), gate, demo);
   }
 
   get context(): BrowserContext {

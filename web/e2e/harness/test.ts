@@ -1,12 +1,11 @@
-import { test as base, type Browser, type BrowserContextOptions } from '@playwright/test';
+import { test as base, type BrowserContextOptions } from '@playwright/test';
 import { execFile } from 'node:child_process';
 import { cp, readFile } from 'node:fs/promises';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
-import { Authenticator, type Credential, type Kind } from './authenticator';
+import type { Credential, Kind } from './authenticator';
 import { Customer } from './customer';
 import { Demo, inTemporaryFolder, repository } from './demo';
-import { Gate, withoutAutofill } from './gate';
 
 export { expect } from '@playwright/test';
 
@@ -64,11 +63,15 @@ export const test = base.extend<Fixtures & Options>({
   another: async ({ browser, demo, autofill, locale, timezoneId, viewport, colorScheme }, use) => {
     const opened: Customer[] = [];
     await use(async (email, { synced, ...options } = {}) => {
-      const customer = await openBrowser(browser, demo, email, {
-        options: { locale, timezoneId, viewport, colorScheme, baseURL: demo.origin, ...options },
-        kind: { synced },
-        autofill,
+      const context = await browser.newContext({
+        locale,
+        timezoneId,
+        viewport,
+        colorScheme,
+        baseURL: demo.origin,
+        ...options,
       });
+      const customer = await Customer.in(context, email, demo, { synced, autofill });
       opened.push(customer);
       return customer;
     });
@@ -89,16 +92,3 @@ export const test = base.extend<Fixtures & Options>({
 
   tom: async ({ another }, use) => use(await another(tom)),
 });
-
-async function openBrowser(
-  browser: Browser,
-  demo: Demo,
-  email: string,
-  { options, kind, autofill }: { options: BrowserContextOptions; kind: Kind; autofill: boolean },
-): Promise<Customer> {
-  const context = await browser.newContext(options);
-  const gate = await Gate.around(context, demo.origin);
-  if (!autofill) await context.addInitScript(withoutAutofill);
-  const page = await context.newPage();
-  return new Customer(email, page, await Authenticator.in(page, kind), gate, demo);
-}
