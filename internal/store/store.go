@@ -29,6 +29,9 @@ var ErrExists = errors.New("store: a row with this key exists")
 // ErrClosed is returned by updates that come after Close.
 var ErrClosed = errors.New("store: closed")
 
+// readerConns is how many views run at once.
+const readerConns = 4
+
 // maxBatch is how many updates share one commit at most.
 const maxBatch = 128
 
@@ -91,8 +94,8 @@ func Open(ctx context.Context, path string, keys *secret.Keys, clock func() time
 		writer.Close()
 		return nil, fmt.Errorf("open database: %w", err)
 	}
-	readers.SetMaxOpenConns(4)
-	readers.SetMaxIdleConns(4)
+	readers.SetMaxOpenConns(readerConns)
+	readers.SetMaxIdleConns(readerConns)
 	db := &DB{
 		readers: readers, writer: writer, keys: keys, clock: clock,
 		jobs: make(chan *job, 4*maxBatch), wake: make(chan struct{}, 1), closing: make(chan struct{}), done: make(chan struct{}),
@@ -189,9 +192,17 @@ func (db *DB) View(ctx context.Context, fn func(*Tx) error) error {
 	if err != nil {
 		return fmt.Errorf("begin: %w", err)
 	}
-	defer tx.Rollback()
 	wall := db.clock()
-	return fn(&Tx{ctx: ctx, db: db, stmts: &db.readStmts, sqlTx: tx, Now: db.instant(wall), Wall: wall, keys: db.keys})
+	view := &Tx{ctx: ctx, db: db, stmts: &db.readStmts, sqlTx: tx, Now: db.instant(wall), Wall: wall, keys: db.keys}
+	defer func() {
+		tx.Rollback()
+		// Only now, as it takes a connection: views that hold one and wait for another would wait for ever. What fails here
+		// is tried again by the next view.
+		for _, text := range view.fresh {
+			_, _ = db.readStmts.get(context.WithoutCancel(ctx), text)
+		}
+	}()
+	return fn(view)
 }
 
 // instant is the time of a transaction: the clock's, but never before one that was given earlier.
@@ -311,11 +322,15 @@ type statements struct {
 	byText  map[string]*sql.Stmt
 }
 
-func (s *statements) get(ctx context.Context, text string) (*sql.Stmt, error) {
+// known is a statement that was prepared before, or nil.
+func (s *statements) known(text string) *sql.Stmt {
 	s.mu.RLock()
-	stmt := s.byText[text]
-	s.mu.RUnlock()
-	if stmt != nil {
+	defer s.mu.RUnlock()
+	return s.byText[text]
+}
+
+func (s *statements) get(ctx context.Context, text string) (*sql.Stmt, error) {
+	if stmt := s.known(text); stmt != nil {
 		return stmt, nil
 	}
 	stmt, err := s.prepare(ctx, text)

@@ -307,3 +307,32 @@ func account(t *testing.T, f *fixture, id, email string) {
 		return errors.Join(tx.AddAccount(a), tx.PutFactor(id, policy.Email, email, "hint", 0))
 	})
 }
+
+// Each view has a connection to itself; a statement that none has prepared yet must not need another one.
+func TestViewsThatMeetNewStatementsAtOnceDoNotWaitForOneAnother(t *testing.T) {
+	f := open(t)
+	ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
+	defer cancel()
+	const views = 16
+	var inside, all sync.WaitGroup
+	inside.Add(readerConns)
+	for i := range views {
+		all.Go(func() {
+			err := f.View(ctx, func(tx *Tx) error {
+				if i < readerConns {
+					inside.Done()
+				}
+				inside.Wait()
+				var n int
+				return tx.row([]any{&n}, fmt.Sprintf(`SELECT count(*) + %d FROM settings`, i))
+			})
+			if err != nil {
+				t.Error(err)
+			}
+		})
+		if i == readerConns-1 {
+			inside.Wait()
+		}
+	}
+	all.Wait()
+}

@@ -26,6 +26,7 @@ type Tx struct {
 	sqlTx *sql.Tx   // of a view
 	conn  *sql.Conn // of an update
 	depth int
+	fresh []string // texts that a view was the first to meet
 }
 
 // Keys are the keys that seal columns.
@@ -66,13 +67,19 @@ func (tx *Tx) savepoint(name string, fn func() error) (err error) {
 	return err
 }
 
-func (tx *Tx) stmt(text string) (*sql.Stmt, error) {
-	stmt, err := tx.stmts.get(tx.ctx, text)
+func (tx *Tx) stmt(text string) (stmt *sql.Stmt, err error) {
+	switch {
+	case tx.sqlTx == nil:
+		stmt, err = tx.stmts.get(tx.ctx, text)
+	default:
+		if stmt = tx.stmts.known(text); stmt != nil {
+			return tx.sqlTx.StmtContext(tx.ctx, stmt), nil
+		}
+		tx.fresh = append(tx.fresh, text)
+		stmt, err = tx.sqlTx.PrepareContext(tx.ctx, text)
+	}
 	if err != nil {
 		return nil, fmt.Errorf("prepare: %w", err)
-	}
-	if tx.sqlTx != nil {
-		stmt = tx.sqlTx.StmtContext(tx.ctx, stmt)
 	}
 	return stmt, nil
 }
