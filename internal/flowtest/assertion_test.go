@@ -68,6 +68,18 @@ func TestARefusedLoginAssertionIsSpentToo(t *testing.T) {
 	b.LoginWith(c.Assert(options)).Refused("challenge_used")
 }
 
+func TestARefusedApprovalIsSpentToo(t *testing.T) {
+	t.Parallel()
+	k := testkit.New(t)
+	c := k.Full()
+	c.CreatePasskey()
+	v := c.Approval(c.Withdraw("20"))
+	options := c.Challenge(v.ID).PublicKey
+	c.SubmitPasskey(v.ID, c.Assert(options, softkey.NotVerified())).Refused("user_not_verified")
+	c.SubmitPasskey(v.ID, c.Assert(options)).Refused("challenge_used")
+	c.Prove(v).OK()
+}
+
 func TestAWithdrawalIsApprovedOnceWhateverRunsAtOnce(t *testing.T) {
 	t.Parallel()
 	k := testkit.New(t)
