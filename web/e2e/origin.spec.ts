@@ -33,6 +33,7 @@ test.describe('F3: nothing works from another origin', () => {
       expect(relayed.status).toBe(401);
       expect(await relayed.json()).toMatchObject({ code: 'passkey_refused' });
       expect(relayed.headers.get('set-cookie') ?? '').not.toContain('session=');
+      await ines.open('about:blank');
       await elsewhere.stop();
     });
   });
