@@ -13,7 +13,6 @@ import (
 func (k *Kit) Query(text string, args ...any) []string {
 	k.T.Helper()
 	db := k.open()
-	defer db.Close()
 	found, err := db.Query(text, args...)
 	if err != nil {
 		k.T.Fatal(err)
@@ -52,7 +51,6 @@ func (k *Kit) Query(text string, args ...any) []string {
 func (k *Kit) Exec(text string, args ...any) {
 	k.T.Helper()
 	db := k.open()
-	defer db.Close()
 	if _, err := db.Exec(text, args...); err != nil {
 		k.T.Fatal(err)
 	}
@@ -60,12 +58,17 @@ func (k *Kit) Exec(text string, args ...any) {
 
 func (k *Kit) open() *sql.DB {
 	k.T.Helper()
-	// The driver comes with package store.
-	db, err := sql.Open("sqlite", "file:"+(&url.URL{Path: k.Path}).EscapedPath()+"?_pragma=busy_timeout(10000)")
-	if err != nil {
-		k.T.Fatal(err)
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	if k.beside == nil {
+		// The driver comes with package store.
+		db, err := sql.Open("sqlite", "file:"+(&url.URL{Path: k.Path}).EscapedPath()+"?_pragma=busy_timeout(10000)")
+		if err != nil {
+			k.T.Fatal(err)
+		}
+		k.beside = db
 	}
-	return db
+	return k.beside
 }
 
 // Tables are the names of all tables.

@@ -5,6 +5,7 @@ package testkit
 import (
 	"context"
 	"crypto/sha256"
+	"database/sql"
 	"log/slog"
 	"net/http/httptest"
 	"path/filepath"
@@ -69,6 +70,7 @@ type Kit struct {
 
 	mu      sync.Mutex
 	browser int
+	beside  *sql.DB // past the installation
 }
 
 // New starts an installation and ends it with the test. Each change is made to the configuration before the start.
@@ -121,6 +123,11 @@ func (k *Kit) Close() {
 	}
 	k.Server.Close()
 	k.Server = nil
+	if k.beside != nil {
+		if err := k.beside.Close(); err != nil {
+			k.T.Error(err)
+		}
+	}
 	if err := k.App.Close(); err != nil {
 		k.T.Error(err)
 	}
