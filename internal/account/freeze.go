@@ -37,10 +37,7 @@ func (s *Service) freeze(tx *store.Tx, a *store.Account, c verification.Caller, 
 	if err := s.CancelOpen(tx, a, c); err != nil {
 		return err
 	}
-	if a.Frozen {
-		return nil
-	}
-	if err := tx.Record(c.Event(a.ID, "account.frozen", true, map[string]string{"by": by})); err != nil {
+	if err := tx.Record(c.Event(a.ID, "account.frozen", true, map[string]string{"by": by})); err != nil || a.Frozen {
 		return err
 	}
 	return s.Engine.Notifier.Alert(tx, a, "account.frozen", c.From())

@@ -86,6 +86,9 @@ func (s *Service) Login(ctx context.Context, c verification.Caller, identifier, 
 	if found != nil {
 		hash = found.PasswordHash
 	}
+	if err := s.admit(ctx, c); err != nil {
+		return nil, err
+	}
 	matched, err := s.Engine.Hasher.Verify(ctx, hash, pw)
 	if err != nil {
 		return nil, err
@@ -112,6 +115,11 @@ func (s *Service) Login(ctx context.Context, c verification.Caller, identifier, 
 		return err
 	})
 	return view, err
+}
+
+// admit counts a beginning against the client's network, before the slow hash that it asks for.
+func (s *Service) admit(ctx context.Context, c verification.Caller) error {
+	return s.Engine.DB.Update(ctx, func(tx *store.Tx) error { return s.Engine.Admit(tx, c) })
 }
 
 // route picks the factor whose code is asked, and where that code goes.
@@ -221,6 +229,11 @@ func (s *Service) refuseLogin(tx *store.Tx, c verification.Caller, a *store.Acco
 	r, reason := verification.Refused(cause)
 	if r == nil {
 		return cause
+	}
+	if noted, err := s.Engine.NoteRefusedLogin(tx, c); err != nil {
+		return err
+	} else if !noted {
+		return store.Keep(loginRefused(cause))
 	}
 	if err := tx.Record(c.Event(id, "login.refused", false, map[string]string{"method": "passkey", "code": r.Code, "reason": reason})); err != nil {
 		return err

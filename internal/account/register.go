@@ -18,6 +18,9 @@ func (s *Service) Register(ctx context.Context, c verification.Caller, email, pw
 	if err != nil {
 		return nil, err
 	}
+	if err := s.admit(ctx, c); err != nil {
+		return nil, err
+	}
 	hash, err := s.Engine.HashPassword(ctx, "password", pw)
 	if err != nil {
 		return nil, err

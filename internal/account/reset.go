@@ -17,6 +17,9 @@ func (s *Service) ResetPassword(ctx context.Context, c verification.Caller, emai
 	}
 	var view *verification.View
 	err = s.Engine.DB.Update(ctx, func(tx *store.Tx) error {
+		if err := s.Engine.Admit(tx, c); err != nil {
+			return err
+		}
 		a, _, err := lookUp(tx, address)
 		if err != nil {
 			return err

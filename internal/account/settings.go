@@ -12,6 +12,9 @@ import (
 
 // thawed refuses what a frozen account may not do with its session alone.
 func thawed(tx *store.Tx, c verification.Caller) error {
+	if err := verification.Live(tx, c); err != nil {
+		return err
+	}
 	a, err := tx.Account(c.AccountID())
 	if err == nil && a.Frozen {
 		err = refusal.New("account_frozen", "The account is frozen. Unfreeze it first.")

@@ -33,7 +33,7 @@ func Events() []string {
 		"account.created", "login.new_device", "passkey.created", "passkey.deleted", "passkey.suspended",
 		"factor.bound", "factor.replaced", "factor.unbound", "password.changed", "password.reset", "sessions.ended",
 		"phrase.set", "address.saved", "withdrawal.approved", "withdrawal.cancelled", "account.frozen",
-		"account.unfrozen", "register.existing",
+		"account.unfrozen", "register.existing", "guesses.exhausted",
 	}
 }
 
@@ -67,6 +67,11 @@ func (a AlertInfo) copy() eventCopy {
 			Title: "A passkey was suspended", What: "Passkey suspended", Change: true,
 			Lead:  "It answered the way a copy of it would, so we refused it. It can no longer sign in or approve withdrawals.",
 			After: "If this was you, delete this passkey and create a new one. Your codes still work.",
+		}
+	case "guesses.exhausted":
+		return eventCopy{
+			Title: "Too many wrong codes", What: "Too many wrong codes", Lead: "Somebody tried codes for your account until we stopped them. Nothing was changed.",
+			After: "If this was you, wait a while, or use a passkey.",
 		}
 	case "factor.bound":
 		return eventCopy{Title: "Your " + factor.plain + " was added", What: factor.capital + " added", Change: true, Lead: "We also ask for its code from now on."}

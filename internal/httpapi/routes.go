@@ -318,8 +318,9 @@ func (s *Server) addresses(ctx context.Context, rq *request) (any, error) {
 func (s *Server) checkAddress(ctx context.Context, rq *request, in struct {
 	Network string `json:"network"`
 	Address string `json:"address"`
+	Memo    string `json:"memo"`
 }) (any, error) {
-	return s.Withdrawals.CheckAddress(ctx, rq.caller, in.Network, in.Address)
+	return s.Withdrawals.CheckAddress(ctx, rq.caller, in.Network, in.Address, in.Memo)
 }
 
 func (s *Server) deleteAddress(ctx context.Context, rq *request) (any, error) {

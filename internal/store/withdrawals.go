@@ -112,12 +112,12 @@ func (tx *Tx) Approval(withdrawalID string) ([]byte, error) {
 	return document, tx.row([]any{&document}, `SELECT document FROM approvals WHERE withdrawal_id = $1`, withdrawalID)
 }
 
-// UsedAddress tells when a withdrawal to this address was last approved; ErrNotFound if never.
-func (tx *Tx) UsedAddress(accountID, network, address string) (time.Time, error) {
+// UsedAddress tells when a withdrawal to this address and memo was last approved; ErrNotFound if never.
+func (tx *Tx) UsedAddress(accountID, network, address, memo string) (time.Time, error) {
 	var last time.Time
 	for _, index := range tx.keys.MACs("address-index", []byte(network), []byte(address)) {
-		err := tx.row([]any{at{&last}}, `SELECT decided_at FROM withdrawals WHERE account_id = $1 AND network = $2 AND address_index = $3 AND state IN ('approved', 'handed_over')
-			ORDER BY decided_at DESC LIMIT 1`, accountID, network, index)
+		err := tx.row([]any{at{&last}}, `SELECT decided_at FROM withdrawals WHERE account_id = $1 AND network = $2 AND address_index = $3 AND memo = $4 AND state IN ('approved', 'handed_over')
+			ORDER BY decided_at DESC LIMIT 1`, accountID, network, index, memo)
 		if err != ErrNotFound {
 			return last, err
 		}

@@ -22,6 +22,9 @@ func (e *Engine) Begin(ctx context.Context, c Caller, r Request) (*View, error) 
 	}
 	var view *View
 	err := e.DB.Update(ctx, func(tx *store.Tx) error {
+		if err := Live(tx, c); err != nil {
+			return err
+		}
 		a, state, err := e.account(tx, c.AccountID())
 		if err != nil {
 			return err
@@ -38,7 +41,7 @@ func (e *Engine) Begin(ctx context.Context, c Caller, r Request) (*View, error) 
 			return err
 		}
 		v := &store.Verification{AccountID: a.ID, Purpose: r.Purpose, Object: r.Object, SessionID: c.sessionID(), SecurityVersion: a.SecurityVersion,
-			BudgetKey: e.Keys.MAC("guesses", []byte("session"), []byte(a.ID)), PasswordAsked: req.Password}
+			BudgetKey: e.sessionBudget(a.ID), PasswordAsked: req.Password}
 		if err := e.add(tx, c, v, payload, req.Codes, "", fresh); err != nil {
 			return err
 		}
@@ -67,22 +70,16 @@ type Opening struct {
 // Open begins a verification for a browser that has no session, in the caller's transaction.
 // Whether or not anything of what was typed is right, the same rows are written.
 func (e *Engine) Open(tx *store.Tx, c Caller, o Opening) (*View, error) {
-	if err := e.allow(tx, e.Limits.Begins, "begins", []byte(c.network())); err != nil {
-		return nil, err
-	}
 	v := &store.Verification{Purpose: o.Purpose, DeviceHash: c.DeviceHash, Decoy: o.Decoy, PasswordAsked: o.Password, PasswordMatched: o.Password}
-	budget, err := e.budget(tx, c, o)
-	if err != nil {
+	var err error
+	if v.BudgetKey, err = e.visibleBudget(tx, c, o); err != nil {
 		return nil, err
 	}
-	v.BudgetKey = budget
 	if o.Account != nil {
 		v.AccountID, v.SecurityVersion = o.Account.ID, o.Account.SecurityVersion
 	}
-	if left, resets, err := tx.Left(v.BudgetKey, e.Limits.Guesses); err != nil {
+	if _, err := e.guessesLeft(tx, v); err != nil {
 		return nil, err
-	} else if left == 0 {
-		return nil, exhausted(resets)
 	}
 	if err := e.add(tx, c, v, o.Payload, o.Kinds, o.Hint, nil); err != nil {
 		return nil, err
@@ -93,7 +90,7 @@ func (e *Engine) Open(tx *store.Tx, c Caller, o Opening) (*View, error) {
 	}
 	f := &factors[0]
 	switch {
-	case o.Decoy || o.To == "":
+	case v.Decoy || o.To == "":
 		err = e.decoySend(tx, c, v, f)
 	default:
 		err = e.send(tx, c, v, o.Account, f, o.To)
@@ -102,25 +99,6 @@ func (e *Engine) Open(tx *store.Tx, c Caller, o Opening) (*View, error) {
 		return nil, err
 	}
 	return e.view(tx, c, v, o.Account)
-}
-
-// budget is whose guesses these are: a device that signed in before has its own, so that a stranger cannot lock out the owner.
-func (e *Engine) budget(tx *store.Tx, c Caller, o Opening) ([]byte, error) {
-	switch {
-	case o.Purpose == policy.Register:
-		// Of its own: if it were the one of an unknown account, using it up would tell by the next login whether there is one.
-		return e.Keys.MAC("guesses", []byte("registration"), []byte(o.Subject)), nil
-	case o.Account == nil:
-		return e.Keys.MAC("guesses", []byte("subject"), []byte(o.Subject)), nil
-	}
-	known, err := tx.KnowsDevice(o.Account.ID, c.DeviceHash)
-	if err != nil {
-		return nil, err
-	}
-	if known {
-		return e.Keys.MAC("guesses", []byte("device"), []byte(o.Account.ID), c.DeviceHash), nil
-	}
-	return e.Keys.MAC("guesses", []byte("account"), []byte(o.Account.ID)), nil
 }
 
 // add inserts a verification with the factors it asks. hint is that of an e-mail address which no account is known to have.
@@ -222,17 +200,20 @@ func (e *Engine) destination(tx *store.Tx, v *store.Verification, f *store.Verif
 
 // send makes a code, stores its MAC and queues the message.
 func (e *Engine) send(tx *store.Tx, c Caller, v *store.Verification, a *store.Account, f *store.VerificationFactor, to string) error {
-	if err := e.allowSend(tx, c, v, to); err != nil {
+	really, err := e.allowSend(tx, c, v, to)
+	if err != nil {
 		return err
 	}
+	if !really {
+		return e.pretend(tx, c, v, f)
+	}
 	code := secret.NewCode()
-	info := delivery.CodeInfo{Purpose: string(v.Purpose), Code: code, ExpiresAt: tx.Now.Add(CodeLife), Browser: c.Browser, Address: c.Address}
+	info := e.codeInfo(tx, c, v, code)
 	switch v.Purpose {
 	case policy.BindFactor, policy.ReplaceFactor, policy.UnbindFactor:
 		info.Factor = v.Object
 	}
 	if a != nil {
-		var err error
 		// The phrase proves our mails to its owner, so it goes to no address that is not theirs yet.
 		if f.Target == store.Bound && f.Kind == policy.Email {
 			if info.Phrase, err = tx.Phrase(a); err != nil {
@@ -258,14 +239,23 @@ func (e *Engine) send(tx *store.Tx, c Caller, v *store.Verification, a *store.Ac
 
 // decoySend does what send does, for nobody: the same budgets, work and writes, or their absence would tell a stranger something.
 func (e *Engine) decoySend(tx *store.Tx, c Caller, v *store.Verification, f *store.VerificationFactor) error {
-	if err := e.allowSend(tx, c, v, ""); err != nil {
+	if _, err := e.allowSend(tx, c, v, ""); err != nil {
 		return err
 	}
+	return e.pretend(tx, c, v, f)
+}
+
+// pretend composes a message that goes nowhere.
+func (e *Engine) pretend(tx *store.Tx, c Caller, v *store.Verification, f *store.VerificationFactor) error {
 	code := secret.NewCode()
 	if err := tx.SetCode(f, e.codeMAC(v, f, code), tx.Now.Add(CodeLife)); err != nil {
 		return err
 	}
-	return e.Notifier.Decoy(tx, f.Kind, delivery.CodeInfo{Purpose: string(v.Purpose), Code: code, ExpiresAt: tx.Now.Add(CodeLife), Browser: c.Browser, Address: c.Address})
+	return e.Notifier.Decoy(tx, f.Kind, e.codeInfo(tx, c, v, code))
+}
+
+func (e *Engine) codeInfo(tx *store.Tx, c Caller, v *store.Verification, code string) delivery.CodeInfo {
+	return delivery.CodeInfo{Purpose: string(v.Purpose), Code: code, ExpiresAt: tx.Now.Add(CodeLife), Browser: c.Browser, Address: c.Address}
 }
 
 // codeMAC binds a code to the verification, and so to its account, purpose, object and session, and to one factor of it.
@@ -275,37 +265,6 @@ func (e *Engine) codeMAC(v *store.Verification, f *store.VerificationFactor, cod
 
 func (e *Engine) checkCode(v *store.Verification, f *store.VerificationFactor, code string) bool {
 	return e.Keys.CheckMAC(f.CodeMAC, "code", []byte(v.ID), []byte(v.Purpose), []byte(v.Object), []byte(f.Target), []byte(f.Kind), []byte(code))
-}
-
-func (e *Engine) allowSend(tx *store.Tx, c Caller, v *store.Verification, to string) error {
-	subject := v.AccountID
-	if e.Policy[v.Purpose].WithoutSession {
-		// Before a session nothing may depend on where a message would go, nor may a stranger use up what the owner's own device has.
-		subject, to = string(v.BudgetKey), string(v.BudgetKey)
-	}
-	for _, b := range []struct {
-		allowance store.Allowance
-		label     string
-		key       string
-	}{{e.Limits.SendTo, "send-to", to}, {e.Limits.SendFor, "send-for", subject}, {e.Limits.SendFrom, "send-from", c.network()}, {e.Limits.SendAll, "send-all", ""}} {
-		if err := e.allow(tx, b.allowance, b.label, []byte(b.key)); err != nil {
-			return err
-		}
-	}
-	return nil
-}
-
-// allow takes one use of a budget, or refuses.
-func (e *Engine) allow(tx *store.Tx, a store.Allowance, label string, subject []byte) error {
-	key := e.Keys.MAC("budget", []byte(label), subject)
-	left, resets, err := tx.Left(key, a)
-	if err != nil {
-		return err
-	}
-	if left == 0 {
-		return refusal.New("rate_limited", "Too many requests of this kind. Try again later.").Until(resets)
-	}
-	return tx.Take(key, 1, a)
 }
 
 func payload(tx *store.Tx, v *store.Verification) (Payload, error) {
@@ -372,8 +331,9 @@ func (e *Engine) open(tx *store.Tx, c Caller, id string) (*store.Verification, *
 	if err != nil {
 		return nil, nil, policy.State{}, err
 	}
-	// A decoy proves nothing that could become void; if it did, a stranger would learn that there is an account.
-	if a.SecurityVersion != v.SecurityVersion && !v.Decoy {
+	if outdated, err := e.outdated(tx, v, a); err != nil {
+		return nil, nil, policy.State{}, err
+	} else if outdated {
 		return nil, nil, policy.State{}, void()
 	}
 	if check := e.Actions[v.Purpose].Check; check != nil {
@@ -382,6 +342,37 @@ func (e *Engine) open(tx *store.Tx, c Caller, id string) (*store.Verification, *
 		}
 	}
 	return v, a, state, nil
+}
+
+// Live refuses a session that ended after the request was let in.
+func Live(tx *store.Tx, c Caller) error {
+	s, err := tx.Session(c.AccountID(), c.sessionID())
+	if errors.Is(err, store.ErrNotFound) || err == nil && !s.EndedAt.IsZero() {
+		return refusal.New("unauthenticated", "This session has ended. Sign in again.")
+	}
+	return err
+}
+
+// outdated tells whether a change of security settings has voided a verification. Without a session, and as long as nothing has
+// matched, it becomes a decoy instead: void, it would tell a stranger that there is an account, or that the password was right.
+func (e *Engine) outdated(tx *store.Tx, v *store.Verification, a *store.Account) (bool, error) {
+	if v.Decoy || a.SecurityVersion == v.SecurityVersion {
+		return false, nil
+	}
+	if !e.Policy[v.Purpose].WithoutSession {
+		return true, nil
+	}
+	factors, err := tx.VerificationFactors(v.ID)
+	if err != nil {
+		return false, err
+	}
+	for _, f := range factors {
+		if !f.MatchedAt.IsZero() {
+			return true, nil
+		}
+	}
+	v.Decoy = true
+	return false, nil
 }
 
 func (e *Engine) owned(tx *store.Tx, c Caller, id string) (*store.Verification, error) {
@@ -395,6 +386,9 @@ func (e *Engine) owned(tx *store.Tx, c Caller, id string) (*store.Verification, 
 	if v.SessionID != "" {
 		if v.SessionID != c.sessionID() || v.AccountID != c.AccountID() {
 			return nil, refusal.NotFound("verification")
+		}
+		if err := Live(tx, c); err != nil {
+			return nil, err
 		}
 	} else if len(c.DeviceHash) == 0 || string(v.DeviceHash) != string(c.DeviceHash) {
 		return nil, refusal.NotFound("verification")

@@ -55,15 +55,12 @@ func (e *Engine) Submit(ctx context.Context, c Caller, id string, answers Answer
 				return Blocked(req.CodesBlock)
 			}
 		}
-		left, resets, err := tx.Left(v.BudgetKey, e.Limits.Guesses)
+		left, err := e.guessesLeft(tx, v)
 		if err != nil {
 			return err
 		}
-		if left == 0 || v.Failures >= MaxFailures {
-			return exhausted(resets)
-		}
 		// What one request can get wrong is bounded by what is left, or a request with three guesses would overdraw.
-		j := judge{e: e, tx: tx, v: v, a: a, left: min(left, MaxFailures-v.Failures), results: map[string]string{}}
+		j := judge{e: e, tx: tx, v: v, a: a, left: left, results: map[string]string{}}
 		if err := j.all(answers, passwordOK); err != nil {
 			return err
 		}
@@ -81,11 +78,7 @@ func (e *Engine) Submit(ctx context.Context, c Caller, id string, answers Answer
 
 // refuseCodes commits what was matched, what was wrong, and the refusal.
 func (e *Engine) refuseCodes(tx *store.Tx, c Caller, v *store.Verification, a *store.Account, j judge) error {
-	if err := tx.CountFailures(v.ID, j.wrong); err != nil {
-		return err
-	}
-	v.Failures += j.wrong
-	if err := tx.Take(v.BudgetKey, j.wrong, e.Limits.Guesses); err != nil {
+	if err := e.countWrong(tx, c, v, a, j.wrong); err != nil {
 		return err
 	}
 	if err := tx.Record(c.Event(v.AccountID, "codes.wrong", false, map[string]string{"purpose": string(v.Purpose)})); err != nil {
@@ -395,13 +388,6 @@ func (e *Engine) finish(tx *store.Tx, c Caller, v *store.Verification, a *store.
 	if err != nil {
 		return nil, err
 	}
-	if ok, err := tx.EndVerification(v.ID, store.Done); err != nil || !ok {
-		if err == nil {
-			err = refusal.New("verification_used", "This verification is complete and cannot be used again.")
-		}
-		return nil, err
-	}
-	v.Status = store.Done
 	done.V, done.Account, done.Payload, done.Caller, done.Way = v, a, p, c, v.ProvenBy
 	for _, f := range factors {
 		if f.Target == store.Bound && v.ProvenBy == "codes" {
@@ -415,6 +401,11 @@ func (e *Engine) finish(tx *store.Tx, c Caller, v *store.Verification, a *store.
 	}
 	var result *Result
 	err = tx.Nested(func() (err error) {
+		if ok, err := tx.EndVerification(v.ID, store.Done); err != nil {
+			return err
+		} else if !ok {
+			return refusal.New("verification_used", "This verification is complete and cannot be used again.")
+		}
 		if done.use != nil {
 			if err := done.use(); err != nil {
 				return err
@@ -424,6 +415,12 @@ func (e *Engine) finish(tx *store.Tx, c Caller, v *store.Verification, a *store.
 		return err
 	})
 	if r := refusal.As(err); r != nil {
+		// Codes stay proven where another key may be tried by another challenge; elsewhere the same proof would be refused again.
+		if v.Purpose != policy.CreatePasskey {
+			if _, err := tx.EndVerification(v.ID, store.Void); err != nil {
+				return nil, err
+			}
+		}
 		if err := tx.Record(c.Event(v.AccountID, string(v.Purpose)+".refused", false, map[string]string{"code": r.Code})); err != nil {
 			return nil, err
 		}
@@ -432,6 +429,7 @@ func (e *Engine) finish(tx *store.Tx, c Caller, v *store.Verification, a *store.
 	if err != nil {
 		return nil, err
 	}
+	v.Status = store.Done
 	if v.ProvenBy == "codes" {
 		if err := tx.ClearBudget(v.BudgetKey); err != nil {
 			return nil, err

@@ -183,6 +183,8 @@ type Limits struct {
 	Begins store.Allowance
 	// SendTo, SendFor, SendFrom and SendAll are messages to one destination, for one account, from one client address, and in all.
 	SendTo, SendFor, SendFrom, SendAll store.Allowance
+	// Refusals are refused passkey logins from one network that are written down.
+	Refusals store.Allowance
 }
 
 // DefaultLimits are those of a production service.
@@ -195,6 +197,7 @@ func DefaultLimits() Limits {
 		SendFor:  store.Allowance{Limit: 20, Window: hour},
 		SendFrom: store.Allowance{Limit: 60, Window: hour},
 		SendAll:  store.Allowance{Limit: 20000, Window: hour},
+		Refusals: store.Allowance{Limit: 100, Window: hour},
 	}
 }
 

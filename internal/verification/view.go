@@ -83,7 +83,11 @@ func (e *Engine) Show(ctx context.Context, c Caller, id string) (*View, error) {
 			if a, err = tx.Account(v.AccountID); err != nil {
 				return err
 			}
-			if v.Status == store.Pending && !v.Decoy && (a.SecurityVersion != v.SecurityVersion || v.Epoch != tx.Epoch()) {
+			outdated, err := e.outdated(tx, v, a)
+			if err != nil {
+				return err
+			}
+			if v.Status == store.Pending && (outdated || v.Epoch != tx.Epoch()) {
 				v.Status = store.Void
 			}
 		}

@@ -39,20 +39,20 @@ type AddressCheck struct {
 	savedAt time.Time
 }
 
-// known tells whether an address is saved, was used, or is new to the account.
-func (s *Service) known(tx *store.Tx, accountID, network, address string) (AddressCheck, error) {
+// known tells whether an address is saved, was used, or is new to the account. Another memo is another recipient.
+func (s *Service) known(tx *store.Tx, accountID, network, address, memo string) (AddressCheck, error) {
 	list, err := tx.Addresses(accountID)
 	if err != nil {
 		return AddressCheck{}, err
 	}
 	out := AddressCheck{OK: true, Address: address, Groups: asset.Groups(address), Known: "new"}
 	for _, a := range list {
-		if a.Network == network && a.Address == address {
+		if a.Network == network && a.Address == address && a.Memo == memo {
 			out.Known, out.Label, out.savedAt = "saved", a.Label, a.CreatedAt
 			return out, nil
 		}
 	}
-	if _, err := tx.UsedAddress(accountID, network, address); err == nil {
+	if _, err := tx.UsedAddress(accountID, network, address, memo); err == nil {
 		out.Known = "used"
 	} else if !errors.Is(err, store.ErrNotFound) {
 		return out, err
@@ -75,7 +75,7 @@ func (s *Service) lookalike(tx *store.Tx, accountID, network, address string) (*
 }
 
 // CheckAddress judges an address for the form that it is being entered in.
-func (s *Service) CheckAddress(ctx context.Context, c verification.Caller, network, address string) (*AddressCheck, error) {
+func (s *Service) CheckAddress(ctx context.Context, c verification.Caller, network, address, memo string) (*AddressCheck, error) {
 	canonical, err := asset.CheckAddress(network, address)
 	if r := refusal.As(assetRefusal(err)); r != nil {
 		return &AddressCheck{Problem: &r.Detail, Address: address, Groups: asset.Groups(address)}, nil
@@ -86,7 +86,7 @@ func (s *Service) CheckAddress(ctx context.Context, c verification.Caller, netwo
 	var out AddressCheck
 	err = s.Engine.DB.View(ctx, func(tx *store.Tx) error {
 		var err error
-		if out, err = s.known(tx, c.AccountID(), network, canonical); err != nil || out.Known != "new" {
+		if out, err = s.known(tx, c.AccountID(), network, canonical, memo); err != nil || out.Known != "new" {
 			return err
 		}
 		out.Lookalike, err = s.lookalike(tx, c.AccountID(), network, canonical)
@@ -105,7 +105,7 @@ func (s *Service) Addresses(ctx context.Context, c verification.Caller) (*verifi
 		}
 		for i := range list {
 			v := viewAddress(&list[i])
-			last, err := tx.UsedAddress(c.AccountID(), v.Network, v.Address)
+			last, err := tx.UsedAddress(c.AccountID(), v.Network, v.Address, v.Memo)
 			if err == nil {
 				v.LastUsedAt = &last
 			} else if !errors.Is(err, store.ErrNotFound) {

@@ -106,6 +106,9 @@ func (s *Service) Request(ctx context.Context, c verification.Caller, key string
 	hash := sha256.Sum256(b)
 	var view *View
 	err = s.Engine.DB.Update(ctx, func(tx *store.Tx) error {
+		if err := verification.Live(tx, c); err != nil {
+			return err
+		}
 		if before, err := tx.WithdrawalByKey(c.AccountID(), key); err == nil {
 			if string(before.RequestHash) != string(hash[:]) {
 				return refusal.Field("idempotency_mismatch", "Idempotency-Key", "This key was used for another withdrawal. Use a new one.")
@@ -152,7 +155,7 @@ func (s *Service) check(tx *store.Tx, a *store.Account, in Input) (*store.Withdr
 	if err := s.affordable(tx, a.ID, as, network, in.Amount); err != nil {
 		return nil, err
 	}
-	known, err := s.known(tx, a.ID, network.ID, address)
+	known, err := s.known(tx, a.ID, network.ID, address, in.Memo)
 	if err != nil {
 		return nil, err
 	}
@@ -164,6 +167,9 @@ func (s *Service) check(tx *store.Tx, a *store.Account, in Input) (*store.Withdr
 		} else if until.After(tx.Now) {
 			w.WaitsUntil = until
 		}
+	}
+	if !w.WaitsUntil.IsZero() {
+		w.ExpiresAt = w.WaitsUntil.Add(Life) // or it would expire before it could be approved
 	}
 	// Whatever a proof could be made from must be expressible: refuse here what the canonical form refuses.
 	if _, err := s.canonical(w); err != nil {

@@ -186,6 +186,7 @@ export default {
     'passkey.created': 'A passkey was created',
     'passkey.deleted': 'A passkey was deleted',
     'passkey.suspended': 'A passkey was suspended',
+    'guesses.exhausted': 'Too many wrong codes were tried',
     'factor.bound': 'A factor was added',
     'factor.replaced': 'A factor was replaced',
     'factor.unbound': 'A factor was removed',
