@@ -5,6 +5,7 @@ import type { Account } from '$lib/api/types';
 let current = $state<Account | null | undefined>();
 let failure = $state<unknown>();
 let ended = $state(false);
+let left = false;
 
 export const session = {
   get account() {
@@ -82,7 +83,15 @@ export async function signOut(): Promise<void> {
   } catch (error) {
     if (!isApiError(error, 'unauthenticated')) throw error;
   }
+  left = true;
   forgetAccount();
+}
+
+/** Tells, once, that somebody has just signed out here. */
+export function tookLeave(): boolean {
+  const was = left;
+  left = false;
+  return was;
 }
 
 onSessionEnded(() => {
