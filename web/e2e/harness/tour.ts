@@ -249,10 +249,13 @@ export async function dress(
   await page.setViewportSize(size);
   await page.emulateMedia({ colorScheme, reducedMotion: 'reduce' });
   await expect(page.locator('html')).toHaveAttribute('data-theme', colorScheme);
-  await page.evaluate(() => {
-    for (const each of document.getAnimations()) {
-      // To its end at once: one in a part that is not shown would never come to it by itself.
-      if (each.effect?.getComputedTiming().endTime !== Infinity) each.finish();
-    }
+  // What moves is taken to its end: a part that is not shown would never come there by itself. The colours that it hands down
+  // may set others moving, so it is over only when nothing is found to move.
+  await page.waitForFunction(() => {
+    const moving = document
+      .getAnimations()
+      .filter((each) => each.playState !== 'finished' && each.effect?.getComputedTiming().endTime !== Infinity);
+    for (const each of moving) each.finish();
+    return moving.length === 0;
   });
 }
