@@ -17,5 +17,6 @@ test('a passkey is created after three codes, and is kept for the other tests', 
   await rm(prepared, { recursive: true, force: true });
   await mkdir(prepared, { recursive: true });
   await cp(demo.folder, `${prepared}data`, { recursive: true });
+  await writeFile(`${prepared}spent.json`, JSON.stringify(demo.inbox.spent));
   await writeFile(`${prepared}passkey.json`, JSON.stringify(passkey), { mode: 0o600 });
 });

@@ -98,6 +98,16 @@ export class Inbox {
     return code;
   }
 
+  /** The last step that was spent of each app, to be handed to whoever goes on with a copy of this demo. */
+  get spent(): Record<string, number> {
+    return Object.fromEntries(this.#spent);
+  }
+
+  /** Goes on from where another inbox was: the steps that it spent serve no more. */
+  goOnFrom(spent: Record<string, number>): void {
+    for (const [account, step] of Object.entries(spent)) this.#spent.set(account, step);
+  }
+
   /** The app was set up anew: its codes are those of another secret. */
   forgetSteps(email: string): void {
     this.#spent.delete(this.#labelled(email));

@@ -9,7 +9,7 @@ import { Demo, inTemporaryFolder, repository } from './demo';
 
 export { expect } from '@playwright/test';
 
-/** What prepare.ts leaves for the others: a demo in which Ines has a passkey, and that passkey. */
+/** What prepare.ts leaves for the others: a demo in which Ines has a passkey, that passkey, and the codes spent on the way. */
 export const prepared = fileURLToPath(new URL('../../test-results/prepared/', import.meta.url));
 
 export const ines = 'ines@halloran.example';
@@ -35,9 +35,11 @@ interface Fixtures {
   tom: Customer;
 }
 
-export async function storedPasskey(): Promise<Credential> {
-  return JSON.parse(await readFile(`${prepared}passkey.json`, 'utf8')) as Credential;
+async function read<T>(name: string): Promise<T> {
+  return JSON.parse(await readFile(`${prepared}${name}`, 'utf8')) as T;
 }
+
+export const storedPasskey = (): Promise<Credential> => read('passkey.json');
 
 export const test = base.extend<Fixtures & Options>({
   world: ['with a passkey', { option: true }],
@@ -53,6 +55,7 @@ export const test = base.extend<Fixtures & Options>({
         await promisify(execFile)('go', command, { cwd: repository });
       }
       const demo = await Demo.start(folder);
+      if (world === 'with a passkey') demo.inbox.goOnFrom(await read<Record<string, number>>('spent.json'));
       await use(demo);
       await demo.stop();
     });
