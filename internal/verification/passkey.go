@@ -295,11 +295,8 @@ func (e *Engine) CheckPasskey(tx *store.Tx, c Caller, a *store.Account, purpose 
 type regressed struct{ passkey *store.Passkey }
 
 func (r *regressed) Error() string { return errRegressed.Error() }
-func (r *regressed) Unwrap() error { return errRegressed }
 
-func suspended() *refusal.Refusal {
-	return refusal.New("passkey_suspended", "This passkey is suspended, because its counter went back: it may have been copied. Use codes, and create a new passkey.")
-}
+func (r *regressed) Unwrap() error { return errRegressed }
 
 // Suspend takes a passkey out of use after its counter went back, and tells the customer. It returns the refusal to answer,
 // or nil if err is about something else.
@@ -340,22 +337,4 @@ func (e *Engine) refusePasskey(tx *store.Tx, c Caller, v *store.Verification, ca
 		return err
 	}
 	return store.Keep(r)
-}
-
-// Refused translates a protocol error into the refusal that a client may see, and the reason that only the log has.
-// It returns nil for an error that is no refusal.
-func Refused(err error) (r *refusal.Refusal, reason string) {
-	var p *passkey.Refusal
-	switch {
-	case refusal.As(err) != nil:
-		r = refusal.As(err)
-		return r, r.Code
-	case errors.Is(err, passkey.ErrBackupEligibleChanged):
-		return refusal.New("backup_flag_changed", "This passkey says something else about being synced than when it was created. Use codes, and create a new passkey."), "backup eligibility changed"
-	case errors.Is(err, passkey.ErrUserNotVerified):
-		return refusal.New("user_not_verified", "Your password manager did not check that it is you. Unlock it with your face, fingerprint or screen lock, or use codes."), "user not verified"
-	case errors.As(err, &p):
-		return refusal.New("passkey_refused", "This passkey was not accepted. Try again, or use codes."), p.Reason
-	}
-	return nil, ""
 }

@@ -5,9 +5,7 @@ import (
 	"strconv"
 	"time"
 
-	"countersign/internal/password"
 	"countersign/internal/policy"
-	"countersign/internal/refusal"
 	"countersign/internal/store"
 	"countersign/internal/totp"
 )
@@ -221,35 +219,6 @@ func (e *Engine) viewAccount(tx *store.Tx, c Caller, v *store.Verification, a *s
 	}
 	if action.View != nil {
 		out.Withdrawal, err = action.View(tx, a, v)
-	}
-	return err
-}
-
-// next derives the step that is due from the rows alone.
-func (e *Engine) next(tx *store.Tx, v *store.Verification, a *store.Account) (string, error) {
-	if v.ProvenBy == "" {
-		return NextProof, nil
-	}
-	factors, err := tx.VerificationFactors(v.ID)
-	if err != nil {
-		return "", err
-	}
-	if fresh := newFactor(factors); fresh != nil && fresh.MatchedAt.IsZero() {
-		return NextNewFactor, nil
-	}
-	if v.Purpose == policy.CreatePasskey {
-		return NextCreatePasskey, nil
-	}
-	if choose, err := e.mustChoose(tx, v, a); err != nil || choose {
-		return NextFinish, err
-	}
-	return NextProof, nil
-}
-
-func checkNewPassword(field, pw string) error {
-	err := password.Check(pw)
-	if p, ok := err.(*password.PolicyError); ok {
-		return refusal.Field(p.Code, field, p.Message)
 	}
 	return err
 }

@@ -1,0 +1,64 @@
+package verification
+
+import (
+	"errors"
+	"time"
+
+	"countersign/internal/passkey"
+	"countersign/internal/policy"
+	"countersign/internal/refusal"
+)
+
+func void() *refusal.Refusal {
+	return refusal.New("verification_void", "A security setting changed since this verification began, or it was given up. Nothing was changed. Begin again.")
+}
+
+func exhausted(resets time.Time) *refusal.Refusal {
+	r := refusal.New("tries_exhausted", "Too many wrong codes. Try again later.")
+	if !resets.IsZero() {
+		r = r.Until(resets)
+	}
+	return r
+}
+
+// Blocked is the refusal for a way that is closed.
+func Blocked(b *policy.Block) *refusal.Refusal {
+	detail := map[string]string{
+		policy.FactorsIncomplete:   "Not every factor that this takes is bound. Bind what is missing.",
+		policy.WithdrawalsOnHold:   "Withdrawals are paused after a change of security settings.",
+		policy.AccountFrozen:       "The account is frozen. Unfreeze it first.",
+		policy.NoPasskeyYet:        "The account has no passkey that can be used. Use codes.",
+		policy.PasskeyWithoutPower: "This passkey signs in but does not approve withdrawals. Use codes.",
+		policy.WayNotAllowed:       "The policy does not let this be done that way.",
+	}[b.Code]
+	r := refusal.New(b.Code, detail)
+	if len(b.Missing) > 0 {
+		r = r.With("missing", b.Missing)
+	}
+	if b.Until != nil {
+		r = r.With("until", b.Until.Format(time.RFC3339)).With("reason", b.Reason)
+	}
+	return r
+}
+
+func suspended() *refusal.Refusal {
+	return refusal.New("passkey_suspended", "This passkey is suspended, because its counter went back: it may have been copied. Use codes, and create a new passkey.")
+}
+
+// Refused translates a protocol error into the refusal that a client may see, and the reason that only the log has.
+// It returns nil for an error that is no refusal.
+func Refused(err error) (r *refusal.Refusal, reason string) {
+	var p *passkey.Refusal
+	switch {
+	case refusal.As(err) != nil:
+		r = refusal.As(err)
+		return r, r.Code
+	case errors.Is(err, passkey.ErrBackupEligibleChanged):
+		return refusal.New("backup_flag_changed", "This passkey says something else about being synced than when it was created. Use codes, and create a new passkey."), "backup eligibility changed"
+	case errors.Is(err, passkey.ErrUserNotVerified):
+		return refusal.New("user_not_verified", "Your password manager did not check that it is you. Unlock it with your face, fingerprint or screen lock, or use codes."), "user not verified"
+	case errors.As(err, &p):
+		return refusal.New("passkey_refused", "This passkey was not accepted. Try again, or use codes."), p.Reason
+	}
+	return nil, ""
+}
