@@ -61,7 +61,7 @@ func (e *Engine) Submit(ctx context.Context, c Caller, id string, answers Answer
 		if j.wrong > 0 {
 			return e.refuseCodes(tx, c, v, a, j)
 		}
-		view, err = e.advance(tx, c, v, a, &Completed{Way: "codes", NewStep: j.newStep})
+		view, err = e.advance(tx, c, v, a, &Completed{Way: "codes"})
 		if refusal.As(err) != nil && !store.Kept(err) {
 			return store.Keep(err) // codes were judged, and stay spent
 		}

@@ -44,11 +44,8 @@ func (e *Engine) advance(tx *store.Tx, c Caller, v *store.Verification, a *store
 			return e.view(tx, c, v, a)
 		}
 	}
-	if fresh := newFactor(factors); fresh != nil {
-		if fresh.MatchedAt.IsZero() {
-			return e.view(tx, c, v, a)
-		}
-		done.NewStep = fresh.LastStep
+	if fresh := newFactor(factors); fresh != nil && fresh.MatchedAt.IsZero() {
+		return e.view(tx, c, v, a)
 	}
 	if v.Purpose == policy.CreatePasskey && done.Credential == nil {
 		return e.view(tx, c, v, a)
@@ -126,7 +123,10 @@ func (e *Engine) finish(tx *store.Tx, c Caller, v *store.Verification, a *store.
 	}
 	done.V, done.Account, done.Payload, done.Caller, done.Way = v, a, p, c, v.ProvenBy
 	for _, f := range factors {
-		if f.Target == store.Bound && v.ProvenBy == "codes" {
+		switch {
+		case f.Target == store.New:
+			done.NewStep = f.LastStep
+		case v.ProvenBy == "codes":
 			done.Kinds = append(done.Kinds, f.Kind)
 		}
 	}

@@ -15,7 +15,6 @@ type judge struct {
 	a       *store.Account
 	left    int
 	wrong   int
-	newStep int64
 	results map[string]string
 }
 
@@ -74,9 +73,6 @@ func (j *judge) one(name string, f *store.VerificationFactor, code string) error
 	if !ok {
 		j.fail(name, Wrong)
 		return nil
-	}
-	if f.Target == store.New {
-		j.newStep = step
 	}
 	j.results[name] = Matched
 	return nil
