@@ -108,11 +108,3 @@ func notFound(err error, what string) error {
 	}
 	return err
 }
-
-// keep deletes the passkeys that the customer did not keep.
-func keep(tx *store.Tx, accountID string, choice verification.Choice) (int64, error) {
-	if choice.KeepAll {
-		return 0, nil
-	}
-	return tx.DeletePasskeysExcept(accountID, choice.Keep)
-}

@@ -113,8 +113,8 @@ func (s *Service) finishBind(tx *store.Tx, c *verification.Completed) (*verifica
 	if err := put(tx, c, kind); err != nil {
 		return nil, err
 	}
-	if len(c.Bound) == len(policy.Kinds)-1 && (c.Choice.KeepAll || len(c.Choice.Keep) > 0) {
-		if err := tx.EmpowerPasskeys(a.ID, c.Choice.KeepAll, c.Choice.Keep); err != nil {
+	if len(c.Bound) == len(policy.Kinds)-1 && (c.Choice.Keep.All || len(c.Choice.Keep.IDs) > 0) {
+		if err := tx.EmpowerPasskeys(a.ID, c.Choice.Keep); err != nil {
 			return nil, err
 		}
 	}

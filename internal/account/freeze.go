@@ -111,7 +111,7 @@ func (s *Service) finishUnfreeze(tx *store.Tx, c *verification.Completed) (*veri
 	var gone int64
 	var err error
 	if a.Passkeys > 0 {
-		if gone, err = keep(tx, a.ID, c.Choice); err != nil {
+		if gone, err = tx.DeletePasskeysExcept(a.ID, c.Choice.Keep); err != nil {
 			return nil, err
 		}
 	}

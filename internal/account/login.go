@@ -183,19 +183,19 @@ func (s *Service) LoginWithPasskey(ctx context.Context, c verification.Caller, c
 	err = e.DB.Update(ctx, func(tx *store.Tx) error {
 		nonce, expires, genuine, expired := verification.OpenLoginChallenge(e.Keys, tx.Epoch(), tx.Now, c.Origin, e.RP.ID, resp.Challenge)
 		if !genuine {
-			return loginRefused(&passkey.Refusal{Reason: "challenge is not ours for this origin"})
+			return s.refuseLogin(tx, c, "", &passkey.Refusal{Reason: "challenge is not ours for this origin", Step: "WebAuthn L3 §7.2 step 11"})
 		}
 		if expired {
-			return refusal.New("challenge_expired", "The request expired. Nothing was changed. Try again.")
+			return s.refuseLogin(tx, c, "", refusal.New("challenge_expired", "The request expired. Nothing was changed. Try again."))
 		}
 		if err := tx.SpendLoginChallenge(nonce, expires); err == store.ErrExists {
-			return refusal.New("challenge_used", "This answer was given before. Try again.")
+			return s.refuseLogin(tx, c, "", refusal.New("challenge_used", "This answer was given before. Try again."))
 		} else if err != nil {
 			return err
 		}
 		a, err := tx.AccountByHandle(resp.UserHandle)
 		if errors.Is(err, store.ErrNotFound) || len(resp.UserHandle) == 0 {
-			return s.refuseLogin(tx, c, nil, &passkey.Refusal{Reason: "user handle is not known", Step: "WebAuthn L3 §7.2 step 6"})
+			return s.refuseLogin(tx, c, "", &passkey.Refusal{Reason: "user handle is not known", Step: "WebAuthn L3 §7.2 step 6"})
 		}
 		if err != nil {
 			return err
@@ -205,7 +205,7 @@ func (s *Service) LoginWithPasskey(ctx context.Context, c verification.Caller, c
 			err = use()
 		}
 		if err != nil {
-			return s.refuseLogin(tx, c, a, err)
+			return s.refuseLogin(tx, c, a.ID, err)
 		}
 		signedIn, err = s.signIn(tx, a, c, "passkey", used.ID)
 		return err
@@ -214,28 +214,21 @@ func (s *Service) LoginWithPasskey(ctx context.Context, c verification.Caller, c
 }
 
 // refuseLogin commits the spent challenge, what a regressed counter brings about, and the audit event.
-func (s *Service) refuseLogin(tx *store.Tx, c verification.Caller, a *store.Account, cause error) error {
-	id := ""
-	if a != nil {
-		id = a.ID
-		r, err := s.Engine.Suspend(tx, c, a, cause)
-		if err != nil {
-			return err
-		}
-		if r != nil {
-			return store.Keep(r)
-		}
+func (s *Service) refuseLogin(tx *store.Tx, c verification.Caller, accountID string, cause error) error {
+	suspended, err := s.Engine.Suspend(tx, c, accountID, cause)
+	if err != nil {
+		return err
+	}
+	if suspended != nil {
+		return store.Keep(suspended)
 	}
 	r, reason := verification.Refused(cause)
 	if r == nil {
 		return cause
 	}
-	if noted, err := s.Engine.NoteRefusedLogin(tx, c); err != nil {
-		return err
-	} else if !noted {
-		return store.Keep(loginRefused(cause))
-	}
-	if err := tx.Record(c.Event(id, "login.refused", false, map[string]string{"method": "passkey", "code": r.Code, "reason": reason})); err != nil {
+	event := c.Event(accountID, "login.refused", false, map[string]string{"method": "passkey", "code": r.Code})
+	event.Internal = reason
+	if err := s.Engine.Note(tx, c, event); err != nil {
 		return err
 	}
 	return store.Keep(loginRefused(cause))

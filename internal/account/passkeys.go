@@ -51,41 +51,29 @@ func viewPasskey(p *store.Passkey, c verification.Caller) PasskeyView {
 }
 
 // Passkeys lists the account's passkeys, the newest first. limit is 1 to 100.
-func (s *Service) Passkeys(ctx context.Context, c verification.Caller, cursor string, limit int) (*verification.Page[PasskeyView], error) {
-	page := &verification.Page[PasskeyView]{Items: []PasskeyView{}}
-	err := s.Engine.DB.View(ctx, func(tx *store.Tx) error {
-		a, err := tx.Account(c.AccountID())
-		if err != nil {
-			return err
-		}
-		list, err := tx.PasskeysPage(a.ID, cursor, limit+1)
-		if err != nil {
-			return err
-		}
-		if len(list) > limit {
-			list = list[:limit]
-			page.Next = &list[limit-1].ID
-		}
-		for i := range list {
-			page.Items = append(page.Items, viewPasskey(&list[i], c))
-		}
-		page.Total = &a.Passkeys
-		return nil
+func (s *Service) Passkeys(ctx context.Context, c verification.Caller, cursor string, limit int) (page any, err error) {
+	err = s.Engine.DB.View(ctx, func(tx *store.Tx) (err error) {
+		page, err = ListPasskeys(tx, c.AccountID(), c, cursor, limit)
+		return err
 	})
 	return page, err
 }
 
-// ListForChoice is the list that a last choice is made from: the newest, and how many there are.
-func ListForChoice(tx *store.Tx, accountID string, c verification.Caller) (any, error) {
+// ListPasskeys is one page of an account's passkeys, the newest first, and how many there are in all.
+func ListPasskeys(tx *store.Tx, accountID string, c verification.Caller, cursor string, limit int) (any, error) {
 	a, err := tx.Account(accountID)
 	if err != nil {
 		return nil, err
 	}
-	list, err := tx.PasskeysPage(accountID, "", 100)
+	list, err := tx.PasskeysPage(accountID, cursor, limit+1)
 	if err != nil {
 		return nil, err
 	}
-	page := verification.Page[PasskeyView]{Items: []PasskeyView{}, Total: &a.Passkeys}
+	page := &verification.Page[PasskeyView]{Items: []PasskeyView{}, Total: &a.Passkeys}
+	if len(list) > limit {
+		list = list[:limit]
+		page.Next = &list[limit-1].ID
+	}
 	for i := range list {
 		page.Items = append(page.Items, viewPasskey(&list[i], c))
 	}

@@ -77,7 +77,7 @@ func New(ctx context.Context, c Config) (*App, error) {
 	a.Engine = &verification.Engine{
 		DB: db, Keys: c.Keys, Policy: c.Policy, RP: passkey.RelyingParty{ID: c.RPID, Name: c.Name}, Hasher: a.hasher, Limits: c.Limits,
 		Notifier:    notice.Notifier{Brand: delivery.Brand{Name: c.Name, Domain: c.RPID, BaseURL: c.Origins[0]}},
-		PasskeyList: account.ListForChoice,
+		PasskeyList: account.ListPasskeys,
 	}
 	a.Withdrawals = &withdrawal.Service{Engine: a.Engine, Catalogue: c.Catalogue, Holds: c.Holds, Fiat: c.Fiat}
 	a.Accounts = &account.Service{Engine: a.Engine, Holds: c.Holds, CancelOpen: a.Withdrawals.CancelOpen}

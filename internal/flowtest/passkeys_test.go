@@ -95,8 +95,8 @@ func TestBindingTheThirdFactorGivesPowerToThoseKeptOnly(t *testing.T) {
 	if c.Account().Factors[policy.Phone].Bound {
 		t.Error("bound before the choice")
 	}
-	// Another account's passkey on the list is of no effect.
-	v = c.Finish(v.ID, "", []string{kept.ID, "pk_06ef22a6z3avyp0awjn207bfc4"}).Verification()
+	c.Finish(v.ID, "", []string{kept.ID, "pk_06ef22a6z3avyp0awjn207bfc4"}).Refused("invalid_request")
+	v = c.Finish(v.ID, "", []string{kept.ID}).Verification()
 	if v.Status != "done" {
 		t.Fatalf("%+v", v)
 	}
@@ -114,6 +114,65 @@ func TestBindingTheThirdFactorGivesPowerToThoseKeptOnly(t *testing.T) {
 		t.Error(got)
 	}
 	c.LoginByPasskey(c.Browser).OK()
+}
+
+func TestALastChoiceIsMadeFromAllPasskeysAndCostsNoneThatWasNotNamed(t *testing.T) {
+	t.Parallel()
+	k := testkit.New(t)
+	c, d := k.Full(), k.Full()
+	strange := d.CreatePasskey()
+	var all []string
+	for range 3 {
+		all = append(all, c.CreatePasskey().ID)
+		c.Device = softkey.New(testkit.RPID, testkit.Origin)
+	}
+	reset := func() *testkit.Verification {
+		t.Helper()
+		k.Deliver()
+		v := c.Post("/v1/password-resets", map[string]string{"email": c.Email}).Verification()
+		for v.Next == nil || *v.Next != "finish" {
+			v = c.Answer(v).Verification()
+		}
+		return v
+	}
+	v := reset()
+	for _, bad := range []any{"some", nil, []string{"pk_mistyped"}, []string{strange.ID}, map[string]any{"except": []string{strange.ID}}, map[string]any{"except": nil}, map[string]any{"but": all}, make([]string, 1001)} {
+		c.Finish(v.ID, other, bad).Refused("invalid_request")
+	}
+	var listed []string
+	for cursor := ""; ; {
+		var page struct {
+			Items []testkit.Passkey
+			Next  *string
+			Total int
+		}
+		c.Get("/v1/verifications/" + v.ID + "/passkeys?limit=2&cursor=" + cursor).OK().Into(&page)
+		if page.Total != len(all) {
+			t.Fatal(page.Total)
+		}
+		for _, p := range page.Items {
+			listed = append(listed, p.ID)
+		}
+		if page.Next == nil {
+			break
+		}
+		cursor = *page.Next
+	}
+	slices.Reverse(listed)
+	if !slices.Equal(listed, all) {
+		t.Fatalf("%v, want %v", listed, all)
+	}
+	k.Browser().Get("/v1/verifications/" + v.ID + "/passkeys").Refused("not_found")
+	c.Finish(v.ID, other, map[string]any{"except": all[1:2]}).Verification()
+	c.Get("/v1/verifications/" + v.ID + "/passkeys").Refused("verification_used")
+	if got := k.Query(`SELECT id FROM passkeys WHERE account_id = $1 ORDER BY id`, c.ID); len(got) != 2 || !strings.Contains(fmt.Sprint(got), all[0]) || !strings.Contains(fmt.Sprint(got), all[2]) {
+		t.Errorf("%v is left, want the first and the last of %v", got, all)
+	}
+	c.Password = other
+	c.Finish(reset().ID, "yet some other words", "none").Verification()
+	if got := k.Query(`SELECT id FROM passkeys WHERE account_id = $1`, c.ID); len(got) != 0 {
+		t.Errorf("%v is left of none", got)
+	}
 }
 
 func TestNoPasskeyIsMadeTwice(t *testing.T) {

@@ -22,6 +22,12 @@ func TestARefusalLeavesItsAttemptAndNothingElse(t *testing.T) {
 	number := k.FreshNumber()
 	big := c.Withdraw("1000")
 	c.SetBalance("USDT", "500")
+	spent := c.Approval(c.Withdraw("30"))
+	once := c.Assert(c.Challenge(spent.ID).PublicKey)
+	c.SubmitPasskey(spent.ID, once).OK()
+	two := k.Customer(policy.Authenticator)
+	two.CreatePasskey()
+	small := two.Withdraw("20")
 	refusals := map[string]struct {
 		do    func() *testkit.Answer
 		code  string
@@ -61,8 +67,39 @@ func TestARefusalLeavesItsAttemptAndNothingElse(t *testing.T) {
 			v := d.Do(policy.CreatePasskey, "", "")
 			return d.SubmitPasskey(v.ID, d.Attest(d.Challenge(v.ID), softkey.CredentialID(bound)))
 		}, "passkey_exists", "passkey.create.refused"},
-		"more than there is, by passkey": {func() *testkit.Answer { return c.Prove(c.Approval(big)) }, "insufficient_balance", "withdrawal.approve.refused"},
-		"more than there is, by codes":   {func() *testkit.Answer { return c.Answer(c.Approval(big)) }, "insufficient_balance", "withdrawal.approve.refused"},
+		"more than there is, by passkey":   {func() *testkit.Answer { return c.Prove(c.Approval(big)) }, "insufficient_balance", "withdrawal.approve.refused"},
+		"more than there is, by codes":     {func() *testkit.Answer { return c.Answer(c.Approval(big)) }, "insufficient_balance", "withdrawal.approve.refused"},
+		"a login with a foreign challenge": {func() *testkit.Answer { return k.Browser().LoginWith(once) }, "passkey_refused", "login.refused"},
+		"an approval replayed":             {func() *testkit.Answer { return c.SubmitPasskey(spent.ID, once) }, "verification_used", "passkey.refused"},
+		"another account's verification":   {func() *testkit.Answer { return d.Codes(spent.ID, nil) }, "not_found", "verification.refused"},
+		"another's verification, by passkey": {func() *testkit.Answer {
+			return d.SubmitPasskey(c.Approval(w).ID, once)
+		}, "not_found", "verification.refused"},
+		"a challenge for two of three": {func() *testkit.Answer {
+			return two.Post("/v1/verifications/"+two.Approval(small).ID+"/challenge", "{}")
+		}, "factors_incomplete", "verification.refused"},
+		"a creation before the codes": {func() *testkit.Answer {
+			return d.Post("/v1/verifications/"+d.Begin(policy.CreatePasskey, "", "").Verification().ID+"/challenge", "{}")
+		}, "conflict", "verification.refused"},
+		"an approval after a factor went": {func() *testkit.Answer {
+			v := c.Approval(w)
+			answer := c.Assert(c.Challenge(v.ID).PublicKey)
+			k.Exec(`UPDATE accounts SET security_version = security_version + 1 WHERE id = $1`, c.ID)
+			defer k.Exec(`UPDATE accounts SET security_version = security_version - 1 WHERE id = $1`, c.ID)
+			defer func() {
+				if open := k.Query(`SELECT 1 FROM ceremonies WHERE verification_id = $1 AND consumed_at = 0`, v.ID); len(open) != 0 {
+					t.Error("the challenge of a void approval is not spent")
+				}
+			}()
+			return c.SubmitPasskey(v.ID, answer)
+		}, "verification_void", "passkey.refused"},
+		"a sixth wrong code": {func() *testkit.Answer {
+			v := c.Begin(policy.ChangePassword, "", other).Verification()
+			for range 5 {
+				c.Codes(v.ID, map[string]string{"authenticator": "000000"})
+			}
+			return c.Codes(v.ID, map[string]string{"authenticator": "000000"})
+		}, "tries_exhausted", "verification.refused"},
 		"a purpose that is closed": {func() *testkit.Answer {
 			k.Exec(`UPDATE accounts SET hold_until = $2, hold_reason = 'unfrozen' WHERE id = $1`, d.ID, k.Clock.Now().Add(day).UnixMilli())
 			defer k.Exec(`UPDATE accounts SET hold_until = 0, hold_reason = '' WHERE id = $1`, d.ID)
@@ -83,6 +120,19 @@ func TestARefusalLeavesItsAttemptAndNothingElse(t *testing.T) {
 		if n := len(k.Query(`SELECT 1 FROM audit_events WHERE kind = $1 AND ok = 0`, r.event)); n != events+1 {
 			t.Errorf("%s left %d events %s", name, n-events, r.event)
 		}
+	}
+}
+
+func TestALoginReplayedIsWrittenDown(t *testing.T) {
+	t.Parallel()
+	k := testkit.New(t)
+	c := k.Full()
+	c.CreatePasskey()
+	answer := c.Assert(k.Browser().LoginOptions())
+	k.Browser().LoginWith(answer).OK()
+	k.Browser().LoginWith(answer).Refused("challenge_used")
+	if n := len(k.Query(`SELECT 1 FROM audit_events WHERE kind = 'login.refused' AND ok = 0 AND data LIKE '%challenge_used%'`)); n != 1 {
+		t.Errorf("%d events", n)
 	}
 }
 

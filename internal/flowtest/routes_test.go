@@ -22,6 +22,7 @@ var public = []string{
 
 var ofVerification = []string{
 	"GET /v1/verifications/{id}", "DELETE /v1/verifications/{id}", "POST /v1/verifications/{id}/send", "POST /v1/verifications/{id}/codes", "POST /v1/verifications/{id}/finish",
+	"GET /v1/verifications/{id}/passkeys",
 }
 
 // bodies are requests that their routes could serve, so that access alone decides.

@@ -66,6 +66,7 @@ func subjects(t *testing.T) (*testkit.Kit, map[string]subject) {
 	k.Exec(`DELETE FROM budgets`)
 	// Somebody else, from the same address, so that everybody meets the same shared budgets.
 	k.Browser().StartLogin("somebody@mail.example", "a guess").OK()
+	k.Browser().Codes("ver_unknown", nil).Refused("not_found")
 	return k, out
 }
 

@@ -10,6 +10,7 @@ import (
 	"countersign/internal/password"
 	"countersign/internal/policy"
 	"countersign/internal/refusal"
+	"countersign/internal/store"
 	"countersign/internal/verification"
 	"countersign/internal/withdrawal"
 )
@@ -36,6 +37,7 @@ func (s *Server) Routes() []Route {
 		{post, "/v1/verifications/{id}/codes", Public, 0, take(s.codes)},
 		{post, "/v1/verifications/{id}/challenge", SignedIn, 0, take(s.challenge)},
 		{post, "/v1/verifications/{id}/passkey", SignedIn, 0, take(s.passkeyAnswer)},
+		{get, "/v1/verifications/{id}/passkeys", Public, 0, plain(s.choices)},
 		{post, "/v1/verifications/{id}/finish", Public, 0, take(s.finish)},
 
 		// The account.
@@ -218,21 +220,43 @@ func (s *Server) passkeyAnswer(ctx context.Context, rq *request, in credentialIn
 	return s.Engine.SubmitPasskey(ctx, rq.caller, rq.http.PathValue("id"), in.Credential, in.Name)
 }
 
+func (s *Server) choices(ctx context.Context, rq *request) (any, error) {
+	cursor, limit, err := rq.page()
+	if err != nil {
+		return nil, err
+	}
+	return s.Engine.Choices(ctx, rq.caller, rq.http.PathValue("id"), cursor, limit)
+}
+
 func (s *Server) finish(ctx context.Context, rq *request, in struct {
 	Password     string          `json:"password"`
 	KeepPasskeys json.RawMessage `json:"keep_passkeys"`
 }) (any, error) {
-	var choice verification.Choice
-	var word string
-	switch {
-	case len(in.KeepPasskeys) == 0 || string(in.KeepPasskeys) == "null":
-		return nil, refusal.Field("invalid_request", "keep_passkeys", `Say which passkeys to keep: "all", "none", or a list of their ids.`)
-	case json.Unmarshal(in.KeepPasskeys, &word) == nil && (word == "all" || word == "none"):
-		choice.KeepAll = word == "all"
-	case json.Unmarshal(in.KeepPasskeys, &choice.Keep) != nil:
-		return nil, refusal.Field("invalid_request", "keep_passkeys", `Say which passkeys to keep: "all", "none", or a list of their ids.`)
+	keep, ok := selection(in.KeepPasskeys)
+	if !ok {
+		return nil, refusal.Field("invalid_request", "keep_passkeys", `Say which passkeys to keep: "all", "none", a list of their ids, or {"except": a list of ids}. A list has 1000 at most.`)
 	}
-	return s.Engine.Finish(ctx, rq.caller, rq.http.PathValue("id"), in.Password, choice)
+	return s.Engine.Finish(ctx, rq.caller, rq.http.PathValue("id"), in.Password, verification.Choice{Keep: keep})
+}
+
+// selection reads "all", "none", a list of ids, or all but a list.
+func selection(text json.RawMessage) (out store.Selection, ok bool) {
+	const most = 1000
+	var word string
+	var but struct {
+		Except []string `json:"except"`
+	}
+	switch {
+	case len(text) == 0 || string(text) == "null":
+		return out, false
+	case json.Unmarshal(text, &word) == nil:
+		return store.Selection{All: word == "all"}, word == "all" || word == "none"
+	case json.Unmarshal(text, &out.IDs) == nil:
+		return out, len(out.IDs) <= most
+	case decode(text, &but) == nil:
+		return store.Selection{All: true, IDs: but.Except}, but.Except != nil && len(but.Except) <= most
+	}
+	return out, false
 }
 
 func (s *Server) overview(ctx context.Context, rq *request) (any, error) {

@@ -119,24 +119,41 @@ func (tx *Tx) DeletePasskey(accountID, id string) (bool, error) {
 	return true, tx.recount(accountID)
 }
 
-// keepList is a JSON array of ids for json_each, which takes any number of them as one parameter.
-func keepList(ids []string) string {
-	b, _ := json.Marshal(append([]string{}, ids...)) // strings always marshal
+// Selection names some of an account's passkeys: those with these ids or, with All, all but those.
+type Selection struct {
+	All bool
+	IDs []string
+}
+
+// list is a JSON array of the ids for json_each, which takes any number of them as one parameter.
+func (s Selection) list() string {
+	b, _ := json.Marshal(append([]string{}, s.IDs...)) // strings always marshal
 	return string(b)
 }
 
-// DeletePasskeysExcept deletes all passkeys of an account but those named, and returns how many went.
-func (tx *Tx) DeletePasskeysExcept(accountID string, keep []string) (int64, error) {
-	n, err := tx.affect(`DELETE FROM passkeys WHERE account_id = $1 AND id NOT IN (SELECT value FROM json_each($2))`, accountID, keepList(keep))
-	if err != nil {
+// HasPasskeys tells whether every one of the ids is a passkey of the account.
+func (tx *Tx) HasPasskeys(accountID string, ids []string) (bool, error) {
+	if len(ids) == 0 {
+		return true, nil
+	}
+	var strangers int
+	err := tx.row([]any{&strangers}, `SELECT count(*) FROM json_each($2) WHERE value NOT IN (SELECT id FROM passkeys WHERE account_id = $1)`, accountID, Selection{IDs: ids}.list())
+	return strangers == 0, err
+}
+
+// DeletePasskeysExcept deletes all passkeys of an account but those selected, and returns how many went.
+func (tx *Tx) DeletePasskeysExcept(accountID string, keep Selection) (int64, error) {
+	n, err := tx.affect(`DELETE FROM passkeys WHERE account_id = $1 AND (id IN (SELECT value FROM json_each($3))) = $2`, accountID, keep.All, keep.list())
+	if err != nil || n == 0 {
 		return 0, err
 	}
 	return n, tx.recount(accountID)
 }
 
-// EmpowerPasskeys gives withdrawal power to the passkeys named, or to all.
-func (tx *Tx) EmpowerPasskeys(accountID string, all bool, ids []string) error {
-	if err := tx.run(`UPDATE passkeys SET withdrawal_power = 1 WHERE account_id = $1 AND ($2 OR id IN (SELECT value FROM json_each($3)))`, accountID, all, keepList(ids)); err != nil {
+// EmpowerPasskeys gives withdrawal power to the passkeys selected.
+func (tx *Tx) EmpowerPasskeys(accountID string, which Selection) error {
+	err := tx.run(`UPDATE passkeys SET withdrawal_power = 1 WHERE account_id = $1 AND (id IN (SELECT value FROM json_each($3))) <> $2`, accountID, which.All, which.list())
+	if err != nil {
 		return err
 	}
 	return tx.recount(accountID)

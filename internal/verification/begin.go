@@ -3,6 +3,7 @@ package verification
 import (
 	"context"
 	"encoding/json"
+	"fmt"
 	"time"
 
 	"countersign/internal/policy"
@@ -20,33 +21,40 @@ func (e *Engine) Begin(ctx context.Context, c Caller, r Request) (*View, error) 
 	}
 	var view *View
 	err := e.DB.Update(ctx, func(tx *store.Tx) error {
-		if err := Live(tx, c); err != nil {
+		v := &store.Verification{AccountID: c.AccountID(), Purpose: r.Purpose, Object: r.Object, SessionID: c.sessionID(), BudgetKey: e.sessionBudget(c.AccountID())}
+		err := tx.Nested(func() (err error) {
+			view, err = e.begin(tx, c, v, &r, action)
 			return err
-		}
-		a, state, err := e.account(tx, c.AccountID())
-		if err != nil {
-			return err
-		}
-		req := e.Policy.Require(r.Purpose, state)
-		if !req.PasskeyOpen() && !req.CodesOpen() {
-			if err := tx.Record(c.Event(a.ID, "verification.refused", false, map[string]string{"purpose": string(r.Purpose), "code": req.CodesBlock.Code})); err != nil {
-				return err
-			}
-			return store.Keep(Blocked(req.CodesBlock))
-		}
-		payload, fresh, err := action.Begin(tx, a, c, &r)
-		if err != nil {
-			return err
-		}
-		v := &store.Verification{AccountID: a.ID, Purpose: r.Purpose, Object: r.Object, SessionID: c.sessionID(), SecurityVersion: a.SecurityVersion,
-			BudgetKey: e.sessionBudget(a.ID), PasswordAsked: req.Password}
-		if err := e.add(tx, c, v, payload, req.Codes, "", fresh); err != nil {
-			return err
-		}
-		view, err = e.view(tx, c, v, a)
-		return err
+		})
+		return e.keepRefusal(tx, c, v, err)
 	})
 	return view, err
+}
+
+func (e *Engine) begin(tx *store.Tx, c Caller, v *store.Verification, r *Request, action Action) (*View, error) {
+	if err := Live(tx, c); err != nil {
+		return nil, err
+	}
+	a, state, err := e.account(tx, v.AccountID)
+	if err != nil {
+		return nil, err
+	}
+	req := e.Policy.Require(v.Purpose, state)
+	if !req.PasskeyOpen() && !req.CodesOpen() {
+		return nil, Blocked(req.CodesBlock)
+	}
+	payload, fresh, err := action.Begin(tx, a, c, r)
+	if err != nil {
+		return nil, err
+	}
+	if (fresh != nil) != req.NewFactor {
+		return nil, fmt.Errorf("verification: the policy and the action of %s differ on whether a new factor proves itself", v.Purpose)
+	}
+	v.SecurityVersion, v.PasswordAsked = a.SecurityVersion, req.Password
+	if err := e.add(tx, c, v, payload, req.Codes, "", fresh); err != nil {
+		return nil, err
+	}
+	return e.view(tx, c, v, a)
 }
 
 // Opening is a verification begun without a session.

@@ -163,13 +163,3 @@ func (e *Engine) allow(tx *store.Tx, a store.Allowance, label string, subject []
 	}
 	return tx.Take(key, 1, a)
 }
-
-// NoteRefusedLogin tells whether a refused passkey login is to be written down: so many an hour from one network, as anybody
-// can make them and nothing is guessed by them.
-func (e *Engine) NoteRefusedLogin(tx *store.Tx, c Caller) (bool, error) {
-	err := e.allow(tx, e.Limits.Refusals, "refused-logins", []byte(c.network()))
-	if refusal.As(err) != nil {
-		return false, nil
-	}
-	return err == nil, err
-}

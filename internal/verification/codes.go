@@ -39,11 +39,7 @@ func (e *Engine) Submit(ctx context.Context, c Caller, id string, answers Answer
 		return nil, err
 	}
 	var view *View
-	err = e.DB.Update(ctx, func(tx *store.Tx) error {
-		v, a, state, err := e.open(tx, c, id)
-		if err != nil {
-			return err
-		}
+	err = e.step(ctx, c, id, func(tx *store.Tx, v *store.Verification, a *store.Account, state policy.State) error {
 		if a != nil {
 			if req := e.Policy.Require(v.Purpose, state); !req.CodesOpen() && v.ProvenBy == "" {
 				return Blocked(req.CodesBlock)
@@ -90,7 +86,7 @@ func (e *Engine) refuseCodes(tx *store.Tx, c Caller, v *store.Verification, a *s
 	return store.Keep(r.With("verification", view).With("tries_left", view.TriesLeft))
 }
 
-// checkPassword runs the slow hash outside the transaction.
+// checkPassword runs the slow hash outside the transaction. Where the step is going to be refused anyway, it runs none.
 func (e *Engine) checkPassword(ctx context.Context, c Caller, id, given string) (bool, error) {
 	if given == "" {
 		return false, nil
@@ -104,14 +100,16 @@ func (e *Engine) checkPassword(ctx context.Context, c Caller, id, given string) 
 		if a == nil || !v.PasswordAsked || v.PasswordMatched || v.Failures >= MaxFailures {
 			return nil
 		}
-		left, resets, err := tx.Left(v.BudgetKey, e.Limits.Guesses)
-		if err == nil && left == 0 {
-			err = exhausted(resets)
+		if left, _, err := tx.Left(v.BudgetKey, e.Limits.Guesses); err != nil || left == 0 {
+			return err
 		}
 		hash = a.PasswordHash
-		return err
+		return nil
 	})
-	if err != nil || hash == "" {
+	if refusal.As(err) != nil || err == nil && hash == "" {
+		return false, nil
+	}
+	if err != nil {
 		return false, err
 	}
 	return e.Hasher.Verify(ctx, hash, given)

@@ -187,32 +187,29 @@ func (e *Engine) Finish(ctx context.Context, c Caller, id string, newPassword st
 		if err != nil {
 			return err
 		}
-		return e.mayFinish(tx, v, a, newPassword)
+		return e.mayFinish(tx, v, a, newPassword, choice)
 	})
-	if err != nil {
+	// What is refused here is refused again below, where it is written down; it only spares the hash.
+	if err != nil && refusal.As(err) == nil {
 		return nil, err
 	}
-	if newPassword != "" {
+	if err == nil && newPassword != "" {
 		if choice.PasswordHash, err = e.HashPassword(ctx, "password", newPassword); err != nil {
 			return nil, err
 		}
 	}
 	var view *View
-	err = e.DB.Update(ctx, func(tx *store.Tx) error {
-		v, a, _, err := e.open(tx, c, id)
-		if err != nil {
-			return err
+	err = e.step(ctx, c, id, func(tx *store.Tx, v *store.Verification, a *store.Account, _ policy.State) error {
+		err := e.mayFinish(tx, v, a, newPassword, choice)
+		if err == nil {
+			view, err = e.finish(tx, c, v, a, &Completed{Choice: choice})
 		}
-		if err := e.mayFinish(tx, v, a, newPassword); err != nil {
-			return err
-		}
-		view, err = e.finish(tx, c, v, a, &Completed{Choice: choice})
 		return err
 	})
 	return view, err
 }
 
-func (e *Engine) mayFinish(tx *store.Tx, v *store.Verification, a *store.Account, newPassword string) error {
+func (e *Engine) mayFinish(tx *store.Tx, v *store.Verification, a *store.Account, newPassword string, choice Choice) error {
 	next, err := e.next(tx, v, a)
 	if err != nil {
 		return err
@@ -223,7 +220,12 @@ func (e *Engine) mayFinish(tx *store.Tx, v *store.Verification, a *store.Account
 	if wants := v.Purpose == policy.ResetPassword; wants != (newPassword != "") {
 		return refusal.Field("invalid_request", "password", "A new password is given for a password reset, and for nothing else.")
 	}
-	return nil
+	// An id that was mistyped must not cost a passkey that was meant to stay.
+	known, err := tx.HasPasskeys(v.AccountID, choice.Keep.IDs)
+	if err == nil && !known {
+		err = refusal.Field("invalid_request", "keep_passkeys", "Not every id is one of a passkey of this account. Nothing was changed.")
+	}
+	return err
 }
 
 // HashPassword checks a new password against the rules and hashes it.

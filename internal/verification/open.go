@@ -1,6 +1,7 @@
 package verification
 
 import (
+	"context"
 	"encoding/json"
 	"errors"
 
@@ -9,38 +10,57 @@ import (
 	"countersign/internal/store"
 )
 
-// open reads a pending verification for the one who began it. Whoever else asks learns only that there is none.
+// step runs one step of a verification in one transaction. A refusal undoes what the step had written, unless the step has
+// kept it, and leaves its audit event.
+func (e *Engine) step(ctx context.Context, c Caller, id string, fn func(*store.Tx, *store.Verification, *store.Account, policy.State) error) error {
+	return e.DB.Update(ctx, func(tx *store.Tx) error {
+		v, a, state, err := e.open(tx, c, id)
+		if err == nil {
+			err = tx.Nested(func() error { return fn(tx, v, a, state) })
+		}
+		return e.keepRefusal(tx, c, v, err)
+	})
+}
+
+// open reads a pending verification for the one who began it. Whoever else asks learns only that there is none. The
+// verification is returned beside a refusal too, where it is the caller's.
 func (e *Engine) open(tx *store.Tx, c Caller, id string) (*store.Verification, *store.Account, policy.State, error) {
 	v, err := e.owned(tx, c, id)
 	if err != nil {
 		return nil, nil, policy.State{}, err
 	}
+	a, state, err := e.current(tx, v)
+	return v, a, state, err
+}
+
+// current tells whether a verification can still go on, and reads its account.
+func (e *Engine) current(tx *store.Tx, v *store.Verification) (*store.Account, policy.State, error) {
 	switch {
 	case v.Status == store.Done:
-		return nil, nil, policy.State{}, refusal.New("verification_used", "This verification is complete and cannot be used again.")
+		return nil, policy.State{}, refusal.New("verification_used", "This verification is complete and cannot be used again.")
 	case v.Status == store.Void || v.Epoch != tx.Epoch():
-		return nil, nil, policy.State{}, void()
+		return nil, policy.State{}, void()
 	case !v.ExpiresAt.After(tx.Now):
-		return nil, nil, policy.State{}, refusal.New("verification_expired", "This verification has expired. Nothing was changed. Begin again.")
+		return nil, policy.State{}, refusal.New("verification_expired", "This verification has expired. Nothing was changed. Begin again.")
 	}
 	if v.AccountID == "" {
-		return v, nil, policy.State{}, nil
+		return nil, policy.State{}, nil
 	}
 	a, state, err := e.account(tx, v.AccountID)
 	if err != nil {
-		return nil, nil, policy.State{}, err
+		return nil, policy.State{}, err
 	}
 	if outdated, err := e.outdated(tx, v, a); err != nil {
-		return nil, nil, policy.State{}, err
+		return nil, policy.State{}, err
 	} else if outdated {
-		return nil, nil, policy.State{}, void()
+		return nil, policy.State{}, void()
 	}
 	if check := e.Actions[v.Purpose].Check; check != nil {
 		if err := check(tx, a, v); err != nil {
-			return nil, nil, policy.State{}, err
+			return nil, policy.State{}, err
 		}
 	}
-	return v, a, state, nil
+	return a, state, nil
 }
 
 func (e *Engine) owned(tx *store.Tx, c Caller, id string) (*store.Verification, error) {

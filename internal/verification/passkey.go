@@ -25,13 +25,8 @@ type Challenge struct {
 // A verification has MaxChallenges of them; an earlier one stays good until it is spent or expires.
 func (e *Engine) Challenge(ctx context.Context, c Caller, id string) (*Challenge, error) {
 	var out *Challenge
-	err := e.DB.Update(ctx, func(tx *store.Tx) error {
-		v, a, state, err := e.open(tx, c, id)
-		if err != nil {
-			return err
-		}
-		kind, err := e.ceremonyKind(v, state)
-		if err != nil {
+	err := e.step(ctx, c, id, func(tx *store.Tx, v *store.Verification, a *store.Account, state policy.State) error {
+		if err := e.mayHaveChallenge(v, state); err != nil {
 			return err
 		}
 		ok, err := tx.CountChallenge(v.ID, MaxChallenges)
@@ -41,7 +36,7 @@ func (e *Engine) Challenge(ctx context.Context, c Caller, id string) (*Challenge
 		if !ok {
 			return refusal.New("challenges_exhausted", "This verification has used up its challenges. Nothing was changed. Begin again.")
 		}
-		if kind == "create" {
+		if ceremonyKind(v) == "create" {
 			out, err = e.creation(tx, c, v, a)
 		} else {
 			out, err = e.assertion(tx, c, v, a)
@@ -51,28 +46,32 @@ func (e *Engine) Challenge(ctx context.Context, c Caller, id string) (*Challenge
 	return out, err
 }
 
-// ceremonyKind tells which ceremony is due, or refuses.
-func (e *Engine) ceremonyKind(v *store.Verification, state policy.State) (string, error) {
-	if v.AccountID == "" || e.Policy[v.Purpose].WithoutSession {
-		return "", Blocked(&policy.Block{Code: policy.WayNotAllowed})
-	}
-	req := e.Policy.Require(v.Purpose, state)
+// ceremonyKind is the one ceremony that a verification has.
+func ceremonyKind(v *store.Verification) string {
 	if v.Purpose == policy.CreatePasskey {
-		switch {
-		case !req.CodesOpen():
-			return "", Blocked(req.CodesBlock)
-		case v.ProvenBy != "codes":
-			return "", refusal.New("conflict", "The codes come first. A passkey is created after they all match.")
-		}
-		return "create", nil
+		return "create"
 	}
+	return "get"
+}
+
+// mayHaveChallenge refuses where no ceremony is due. It is asked again when the answer comes.
+func (e *Engine) mayHaveChallenge(v *store.Verification, state policy.State) error {
+	req := e.Policy.Require(v.Purpose, state)
 	switch {
+	case v.AccountID == "" || e.Policy[v.Purpose].WithoutSession:
+		return Blocked(&policy.Block{Code: policy.WayNotAllowed})
+	case v.Purpose == policy.CreatePasskey && !req.CodesOpen():
+		return Blocked(req.CodesBlock)
+	case v.Purpose == policy.CreatePasskey && v.ProvenBy != "codes":
+		return refusal.New("conflict", "The codes come first. A passkey is created after they all match.")
+	case v.Purpose == policy.CreatePasskey:
+		return nil
 	case v.ProvenBy != "":
-		return "", refusal.New("conflict", "The proof is complete; this verification waits for another step.")
+		return refusal.New("conflict", "The proof is complete; this verification waits for another step.")
 	case !req.PasskeyOpen():
-		return "", Blocked(req.Passkey)
+		return Blocked(req.Passkey)
 	}
-	return "get", nil
+	return nil
 }
 
 func (e *Engine) creation(tx *store.Tx, c Caller, v *store.Verification, a *store.Account) (*Challenge, error) {
@@ -156,20 +155,23 @@ func descriptors(list []store.Passkey) []passkey.Descriptor {
 func (e *Engine) SubmitPasskey(ctx context.Context, c Caller, id string, credential json.RawMessage, name string) (*View, error) {
 	var view *View
 	err := e.DB.Update(ctx, func(tx *store.Tx) error {
-		v, a, state, err := e.open(tx, c, id)
+		v, err := e.owned(tx, c, id)
 		if err != nil {
-			return err
+			return e.keepRefusal(tx, c, nil, err)
 		}
-		kind, err := e.ceremonyKind(v, state)
-		if err != nil {
-			return err
+		cer, spent := e.spend(tx, v, ceremonyKind(v), credential)
+		a, state, err := e.current(tx, v)
+		if err == nil {
+			err = spent
 		}
-		cer, err := e.spend(tx, v, kind, credential)
+		if err == nil {
+			err = e.mayHaveChallenge(v, state)
+		}
 		if err != nil {
 			return e.refusePasskey(tx, c, v, err)
 		}
 		var done *Completed
-		if kind == "create" {
+		if cer.Kind == "create" {
 			done, err = e.created(cer, a, credential, name)
 		} else {
 			done, err = e.asserted(tx, c, v, a, cer, credential)
@@ -253,9 +255,6 @@ func (e *Engine) sameDetails(tx *store.Tx, v *store.Verification, a *store.Accou
 	return nil
 }
 
-// errRegressed is a device-bound key whose counter did not grow: the key may have been copied.
-var errRegressed = errors.New("verification: signature counter did not grow")
-
 // CheckPasskey verifies an assertion by one of the account's passkeys. use records that it was used: it is called only once
 // nothing else can refuse what the assertion is for (WebAuthn L3 §7.2 steps 22 to 24).
 func (e *Engine) CheckPasskey(tx *store.Tx, c Caller, a *store.Account, purpose policy.Purpose, resp *passkey.Response, with passkey.Assertion) (p *store.Passkey, use func() error, err error) {
@@ -292,18 +291,21 @@ func (e *Engine) CheckPasskey(tx *store.Tx, c Caller, a *store.Account, purpose 
 	}, nil
 }
 
+// regressed is a device-bound key whose counter did not grow: the key may have been copied.
 type regressed struct{ passkey *store.Passkey }
 
-func (r *regressed) Error() string { return errRegressed.Error() }
-
-func (r *regressed) Unwrap() error { return errRegressed }
+func (*regressed) Error() string { return "verification: signature counter did not grow" }
 
 // Suspend takes a passkey out of use after its counter went back, and tells the customer. It returns the refusal to answer,
 // or nil if err is about something else.
-func (e *Engine) Suspend(tx *store.Tx, c Caller, a *store.Account, err error) (*refusal.Refusal, error) {
+func (e *Engine) Suspend(tx *store.Tx, c Caller, accountID string, err error) (*refusal.Refusal, error) {
 	var r *regressed
 	if !errors.As(err, &r) {
 		return nil, nil
+	}
+	a, err := tx.Account(accountID)
+	if err != nil {
+		return nil, err
 	}
 	if err := tx.SuspendPasskey(a.ID, r.passkey.ID); err != nil {
 		return nil, err
@@ -319,11 +321,7 @@ func (e *Engine) Suspend(tx *store.Tx, c Caller, a *store.Account, err error) (*
 
 // refusePasskey commits a refused answer: the spent challenge, the audit event, and what a regressed counter brings about.
 func (e *Engine) refusePasskey(tx *store.Tx, c Caller, v *store.Verification, cause error) error {
-	a, err := tx.Account(v.AccountID)
-	if err != nil {
-		return err
-	}
-	r, err := e.Suspend(tx, c, a, cause)
+	r, err := e.Suspend(tx, c, v.AccountID, cause)
 	if err != nil {
 		return err
 	}
@@ -333,7 +331,9 @@ func (e *Engine) refusePasskey(tx *store.Tx, c Caller, v *store.Verification, ca
 			return cause
 		}
 	}
-	if err := tx.Record(c.Event(v.AccountID, "passkey.refused", false, map[string]string{"purpose": string(v.Purpose), "code": r.Code, "reason": reason})); err != nil {
+	event := c.Event(v.AccountID, "passkey.refused", false, map[string]string{"purpose": string(v.Purpose), "code": r.Code})
+	event.Internal = reason
+	if err := e.Note(tx, c, event); err != nil {
 		return err
 	}
 	return store.Keep(r)

@@ -2,11 +2,13 @@ package verification
 
 import (
 	"errors"
+	"slices"
 	"time"
 
 	"countersign/internal/passkey"
 	"countersign/internal/policy"
 	"countersign/internal/refusal"
+	"countersign/internal/store"
 )
 
 func void() *refusal.Refusal {
@@ -61,4 +63,39 @@ func Refused(err error) (r *refusal.Refusal, reason string) {
 		return refusal.New("passkey_refused", "This passkey was not accepted. Try again, or use codes."), p.Reason
 	}
 	return nil, ""
+}
+
+// slips are refusals of a request that was put wrongly or too early. They attempt nothing, and leave nothing.
+var slips = []string{"invalid_request", "resend_too_soon", "rate_limited"}
+
+// keepRefusal keeps a refusal that nothing else has kept yet, with its audit event. v is nil where the caller has none.
+func (e *Engine) keepRefusal(tx *store.Tx, c Caller, v *store.Verification, err error) error {
+	r := refusal.As(err)
+	if r == nil || store.Kept(err) || slices.Contains(slips, r.Code) {
+		return err
+	}
+	event := c.Event(c.AccountID(), "verification.refused", false, map[string]string{"code": r.Code})
+	if v != nil {
+		event.AccountID, event.Data["purpose"] = v.AccountID, string(v.Purpose)
+	}
+	if err := e.Note(tx, c, event); err != nil {
+		return err
+	}
+	return store.Keep(r)
+}
+
+// Note writes down a refusal that costs nothing to bring about: so many an hour for one account, or from one network where
+// nobody is signed in. Beyond that nothing is guessed by more of them, and the log is not for everybody to fill.
+func (e *Engine) Note(tx *store.Tx, c Caller, event store.Event) error {
+	subject := c.AccountID()
+	if subject == "" {
+		subject = c.network()
+	}
+	if err := e.allow(tx, e.Limits.Refusals, "refusals", []byte(subject)); err != nil {
+		if refusal.As(err) != nil {
+			return nil
+		}
+		return err
+	}
+	return tx.Record(event)
 }

@@ -13,11 +13,7 @@ import (
 // Send sends a code of a verification by e-mail or SMS; target "new" is the factor being bound.
 func (e *Engine) Send(ctx context.Context, c Caller, id, target string) (*View, error) {
 	var view *View
-	err := e.DB.Update(ctx, func(tx *store.Tx) error {
-		v, a, _, err := e.open(tx, c, id)
-		if err != nil {
-			return err
-		}
+	err := e.step(ctx, c, id, func(tx *store.Tx, v *store.Verification, a *store.Account, _ policy.State) error {
 		factors, err := tx.VerificationFactors(v.ID)
 		if err != nil {
 			return err

@@ -116,8 +116,7 @@ type Payload struct {
 // Choice is what a customer decides at the last step of some purposes.
 type Choice struct {
 	PasswordHash string
-	KeepAll      bool
-	Keep         []string // ids of passkeys
+	Keep         store.Selection // of passkeys
 }
 
 // Completed is a verification that has everything it asked. An Action acts upon it.
@@ -183,7 +182,7 @@ type Limits struct {
 	Begins store.Allowance
 	// SendTo, SendFor, SendFrom and SendAll are messages to one destination, for one account, from one client address, and in all.
 	SendTo, SendFor, SendFrom, SendAll store.Allowance
-	// Refusals are refused passkey logins from one network that are written down.
+	// Refusals are those that are written down, of one account or from one network.
 	Refusals store.Allowance
 }
 
@@ -211,6 +210,6 @@ type Engine struct {
 	Hasher   *password.Hasher
 	Limits   Limits
 	Actions  map[policy.Purpose]Action
-	// PasskeyList describes the passkeys that a last choice is made from.
-	PasskeyList func(tx *store.Tx, accountID string, c Caller) (any, error)
+	// PasskeyList describes the passkeys that a last choice is made from, the newest first, in pages.
+	PasskeyList func(tx *store.Tx, accountID string, c Caller, cursor string, limit int) (any, error)
 }

@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"countersign/internal/policy"
+	"countersign/internal/refusal"
 	"countersign/internal/store"
 	"countersign/internal/totp"
 )
@@ -93,6 +94,30 @@ func (e *Engine) Show(ctx context.Context, c Caller, id string) (*View, error) {
 		return err
 	})
 	return view, err
+}
+
+// choicePage is how many passkeys a verification's own view shows of those that a last choice is made from.
+const choicePage = 100
+
+// Choices lists the passkeys that a verification's last choice is made from. limit is 1 to 100.
+func (e *Engine) Choices(ctx context.Context, c Caller, id, cursor string, limit int) (any, error) {
+	var list any
+	err := e.DB.View(ctx, func(tx *store.Tx) error {
+		v, a, _, err := e.open(tx, c, id)
+		if err != nil {
+			return err
+		}
+		next, err := e.next(tx, v, a)
+		if err != nil {
+			return err
+		}
+		if next != NextFinish || a == nil {
+			return refusal.New("conflict", "This verification has no passkeys to choose from.")
+		}
+		list, err = e.PasskeyList(tx, a.ID, c, cursor, limit)
+		return err
+	})
+	return list, err
 }
 
 // Abandon gives a verification up.
@@ -188,7 +213,7 @@ func (e *Engine) viewAccount(tx *store.Tx, c Caller, v *store.Verification, a *s
 	if a == nil || e.Policy[v.Purpose].WithoutSession {
 		out.Ways = []string{"codes"}
 		if next == NextFinish && a != nil {
-			out.Passkeys, err = e.PasskeyList(tx, a.ID, c)
+			out.Passkeys, err = e.PasskeyList(tx, a.ID, c, "", choicePage)
 		}
 		return err
 	}
@@ -206,7 +231,7 @@ func (e *Engine) viewAccount(tx *store.Tx, c Caller, v *store.Verification, a *s
 		out.Ways = append(out.Ways, "codes")
 	}
 	if next == NextFinish {
-		if out.Passkeys, err = e.PasskeyList(tx, a.ID, c); err != nil {
+		if out.Passkeys, err = e.PasskeyList(tx, a.ID, c, "", choicePage); err != nil {
 			return err
 		}
 	}

@@ -219,7 +219,8 @@ CREATE TABLE audit_events (
   session_id TEXT NOT NULL,
   browser    TEXT NOT NULL,
   address    TEXT NOT NULL,
-  data       TEXT NOT NULL                          -- JSON object of strings, without personal data
+  data       TEXT NOT NULL,                         -- JSON object of strings, without personal data; its owner reads it
+  internal   TEXT NOT NULL                          -- for those who run the service
 ) STRICT;
 CREATE INDEX audit_events_by_account ON audit_events (account_id, id);
 

@@ -67,12 +67,15 @@ export interface Verification {
   tries_left: number;
   challenges_left: number;
   /** With next = finish: the passkeys to keep from. */
-  passkeys: null | { items: Passkey[]; total: number };
+  passkeys: null | Page<Passkey>;
   /** What finishing will cause, such as "24h"; to be shown before. */
   hold_after: string | null;
   withdrawal: Withdrawal | null;
   result: null | VerificationResult;
 }
+
+/** Which passkeys stay, or gain power. */
+export type Keep = 'all' | 'none' | string[] | { except: string[] };
 
 export interface VerificationResult {
   session?: Session;
@@ -243,7 +246,7 @@ export interface Withdrawal {
 
 export interface Page<T> {
   items: T[];
-  next?: string;
+  next?: string | null;
   total?: number;
 }
 

@@ -1,7 +1,7 @@
 import { tick } from 'svelte';
 import { api, isApiError, OfflineError } from '$lib/api/client';
 import { lineFor } from '$lib/api/messages';
-import type { CodeResult, Purpose, Verification } from '$lib/api/types';
+import type { Keep, CodeResult, Purpose, Verification } from '$lib/api/types';
 import { PasskeyError, proveWithPasskey, signalAccepted } from '$lib/webauthn';
 import { announce } from '$lib/ui/live.svelte';
 import { ui } from '$locales/ui';
@@ -154,7 +154,7 @@ export class Flow {
     }
   };
 
-  finish = async (body: { password?: string; keep_passkeys: 'all' | 'none' | string[] }): Promise<void> => {
+  finish = async (body: { password?: string; keep_passkeys: Keep }): Promise<void> => {
     const v = this.verification;
     if (!v || this.busy) return;
     this.busy = 'finish';

@@ -1,4 +1,4 @@
-import { api } from '$lib/api/client';
+import { api, isApiError } from '$lib/api/client';
 import type { Session, Verification, VerificationResult } from '$lib/api/types';
 import { classify, isInAppBrowser, type Operation, type PasskeyErrorCode } from './classify';
 import { creationOptions, credentialJSON, requestOptions } from './json';
@@ -201,7 +201,11 @@ export async function createPasskey(
   try {
     return await sendCredential(verificationId, credential, name);
   } catch (error) {
-    // The manager has saved what the server refused; without this it would offer a passkey that opens nothing.
+    // The manager has saved what the server refused; without this it would offer a passkey that opens nothing. Only where it
+    // is known to have refused: a lost answer may have been a yes, and the passkey would be hidden from its owner.
+    const refused =
+      isApiError(error) && error.status < 500 && !isApiError(error, 'challenge_used', 'verification_used');
+    if (!refused) throw error;
     const rpId = options.rp.id ?? location.hostname;
     await signal('signalUnknownCredential', { rpId, credentialId: credential.id });
     throw error;
