@@ -86,7 +86,7 @@ func (s *Service) Login(ctx context.Context, c verification.Caller, identifier, 
 	if found != nil {
 		hash = found.PasswordHash
 	}
-	if err := s.admit(ctx, c); err != nil {
+	if err := s.admit(ctx, c, found); err != nil {
 		return nil, err
 	}
 	matched, err := s.Engine.Hasher.Verify(ctx, hash, pw)
@@ -118,8 +118,12 @@ func (s *Service) Login(ctx context.Context, c verification.Caller, identifier, 
 }
 
 // admit counts a beginning against the client's network, before the slow hash that it asks for.
-func (s *Service) admit(ctx context.Context, c verification.Caller) error {
-	return s.Engine.DB.Update(ctx, func(tx *store.Tx) error { return s.Engine.Admit(tx, c) })
+func (s *Service) admit(ctx context.Context, c verification.Caller, found *store.Account) error {
+	id := ""
+	if found != nil {
+		id = found.ID
+	}
+	return s.Engine.DB.Update(ctx, func(tx *store.Tx) error { return s.Engine.Admit(tx, c, id) })
 }
 
 // route picks the factor whose code is asked, and where that code goes.

@@ -18,7 +18,7 @@ func (s *Service) Register(ctx context.Context, c verification.Caller, email, pw
 	if err != nil {
 		return nil, err
 	}
-	if err := s.admit(ctx, c); err != nil {
+	if err := s.admit(ctx, c, nil); err != nil {
 		return nil, err
 	}
 	hash, err := s.Engine.HashPassword(ctx, "password", pw)

@@ -17,11 +17,15 @@ func (s *Service) ResetPassword(ctx context.Context, c verification.Caller, emai
 	}
 	var view *verification.View
 	err = s.Engine.DB.Update(ctx, func(tx *store.Tx) error {
-		if err := s.Engine.Admit(tx, c); err != nil {
-			return err
-		}
 		a, _, err := lookUp(tx, address)
 		if err != nil {
+			return err
+		}
+		id := ""
+		if a != nil {
+			id = a.ID
+		}
+		if err := s.Engine.Admit(tx, c, id); err != nil {
 			return err
 		}
 		o := verification.Opening{Purpose: policy.ResetPassword, Account: a, Kinds: []policy.Kind{policy.Email}, Subject: address, Decoy: true}

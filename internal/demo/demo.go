@@ -85,7 +85,7 @@ func masterKey(path string) (*secret.Keys, error) {
 // generous are budgets for somebody who tries everything twice; those of wrong codes stay as they are.
 func generous() verification.Limits {
 	l := verification.DefaultLimits()
-	l.Begins.Limit, l.SendTo.Limit, l.SendFor.Limit, l.SendFrom.Limit = 1000, 1000, 1000, 1000
+	l.Begins.Limit, l.SendTo.Limit, l.SendFor.Limit, l.SendFrom.Limit, l.SendOpen.Limit = 1000, 1000, 1000, 1000, 1000
 	return l
 }
 

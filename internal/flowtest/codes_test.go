@@ -5,6 +5,7 @@ import (
 	"testing"
 	"time"
 
+	"countersign/internal/app"
 	"countersign/internal/policy"
 	"countersign/internal/testkit"
 )
@@ -54,9 +55,12 @@ func TestManyGuessesInOneRequestOverdrawNothing(t *testing.T) {
 	}
 }
 
+// manySends lets one network ask for more messages than a test about guesses would meet.
+func manySends(c *app.Config) { c.Limits.SendOpen.Limit = 100 }
+
 func TestAnHourTakesTenWrongCodesAndTheWaitGrows(t *testing.T) {
 	t.Parallel()
-	k := testkit.New(t)
+	k := testkit.New(t, manySends)
 	c := k.Customer(policy.Authenticator)
 	stranger := k.Browser()
 	exhaust := func() (at time.Time) {
@@ -87,7 +91,7 @@ func TestAnHourTakesTenWrongCodesAndTheWaitGrows(t *testing.T) {
 // A stranger uses up what the account has before a session, under whichever name; the owner's own device and sessions go on.
 func TestAStrangerCannotLockTheOwnerOut(t *testing.T) {
 	t.Parallel()
-	k := testkit.New(t)
+	k := testkit.New(t, manySends)
 	c := k.Full()
 	c.CreatePasskey()
 	stranger := k.Browser()

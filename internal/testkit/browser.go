@@ -17,6 +17,8 @@ type Browser struct {
 	// Origin is sent with every write; "" sends none, as an app does.
 	Origin    string
 	UserAgent string
+	// Address is the client's, as the proxy before the installation gives it; "" is this machine's.
+	Address string
 
 	mu      sync.Mutex
 	cookies map[string]string
@@ -27,6 +29,12 @@ const safari = "Mozilla/5.0 (iPhone; CPU iPhone OS 18_3 like Mac OS X) AppleWebK
 // Browser opens a fresh browser.
 func (k *Kit) Browser() *Browser {
 	return &Browser{Kit: k, Origin: Origin, UserAgent: safari, cookies: map[string]string{}}
+}
+
+// From is a fresh browser somewhere else.
+func (b *Browser) From(address string) *Browser {
+	b.Address = address
+	return b
 }
 
 // Cookie is the value of a cookie, "" if the browser has none of this name.
@@ -100,6 +108,9 @@ func (b *Browser) Send(method, path string, body any, headers map[string]string)
 		t.Fatal(err)
 	}
 	r.Header.Set("User-Agent", b.UserAgent)
+	if b.Address != "" {
+		r.Header.Set("X-Forwarded-For", b.Address)
+	}
 	if content != nil {
 		r.Header.Set("Content-Type", "application/json")
 	}

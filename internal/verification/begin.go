@@ -21,7 +21,7 @@ func (e *Engine) Begin(ctx context.Context, c Caller, r Request) (*View, error) 
 	}
 	var view *View
 	err := e.DB.Update(ctx, func(tx *store.Tx) error {
-		v := &store.Verification{AccountID: c.AccountID(), Purpose: r.Purpose, Object: r.Object, SessionID: c.sessionID(), BudgetKey: e.sessionBudget(c.AccountID())}
+		v := &store.Verification{AccountID: c.AccountID(), Purpose: r.Purpose, Object: r.Object, SessionID: c.sessionID(), BudgetKey: e.sessionBudget(c)}
 		err := tx.Nested(func() (err error) {
 			view, err = e.begin(tx, c, v, &r, action)
 			return err

@@ -26,9 +26,9 @@ func (e *Engine) deviceBudget(accountID string, device []byte, p policy.Purpose)
 	return e.Keys.MAC("guesses", []byte("device"), []byte(p), []byte(accountID), device)
 }
 
-// sessionBudget is the one of an account's sessions.
-func (e *Engine) sessionBudget(accountID string) []byte {
-	return e.Keys.MAC("guesses", []byte("session"), []byte(accountID))
+// sessionBudget is a session's own, so that whoever guesses in another session leaves its tries alone.
+func (e *Engine) sessionBudget(c Caller) []byte {
+	return e.Keys.MAC("guesses", []byte("session"), []byte(c.AccountID()), []byte(c.sessionID()))
 }
 
 // onOwnDevice tells whether a verification without a session was begun by a device that its account knows.
@@ -36,16 +36,26 @@ func (e *Engine) onOwnDevice(v *store.Verification) bool {
 	return v.AccountID != "" && string(v.BudgetKey) == string(e.deviceBudget(v.AccountID, v.DeviceHash, v.Purpose))
 }
 
-// hiddenBudget is the account's own; nil where none applies. What belongs to no account has one too, of no effect: the same
-// rows are read and written for everybody.
-func (e *Engine) hiddenBudget(v *store.Verification) []byte {
-	switch {
-	case !e.Policy[v.Purpose].WithoutSession || e.onOwnDevice(v):
+// budget is what wrong codes are taken from.
+type budget struct {
+	key       []byte
+	allowance store.Allowance
+}
+
+// hiddenBudgets are the account's own, of an hour and of a day; none where none applies. What belongs to no account has them
+// too, of no effect: the same rows are read and written for everybody.
+func (e *Engine) hiddenBudgets(v *store.Verification) []budget {
+	if !e.Policy[v.Purpose].WithoutSession || e.onOwnDevice(v) {
 		return nil
-	case v.AccountID == "":
-		return e.Keys.MAC("guesses", []byte("nobody"), v.BudgetKey)
 	}
-	return e.Keys.MAC("guesses", []byte("account"), []byte(v.AccountID))
+	whose, subject := []byte("account"), []byte(v.AccountID)
+	if v.AccountID == "" {
+		whose, subject = []byte("nobody"), v.BudgetKey
+	}
+	return []budget{
+		{e.Keys.MAC("guesses", whose, subject), e.Limits.Guesses},
+		{e.Keys.MAC("guesses", []byte("day"), whose, subject), e.Limits.GuessesInADay},
+	}
 }
 
 // guessesLeft tells how many wrong codes a verification may still take, or refuses. It makes a decoy of one whose account
@@ -59,8 +69,8 @@ func (e *Engine) guessesLeft(tx *store.Tx, v *store.Verification) (int, error) {
 	if left <= 0 {
 		return 0, exhausted(resets)
 	}
-	if key := e.hiddenBudget(v); key != nil {
-		hidden, _, err := tx.Left(key, e.Limits.Guesses)
+	for _, b := range e.hiddenBudgets(v) {
+		hidden, _, err := tx.Left(b.key, b.allowance)
 		if err != nil {
 			return 0, err
 		}
@@ -73,69 +83,61 @@ func (e *Engine) guessesLeft(tx *store.Tx, v *store.Verification) (int, error) {
 	return left, nil
 }
 
-// countWrong takes wrong codes from every budget that they count against, and tells the customer when one runs out.
+// countWrong takes wrong codes from every budget that they count against. It tells the customer when one of them runs out, and
+// when somebody who had the password, or a session, has failed a whole verification.
 func (e *Engine) countWrong(tx *store.Tx, c Caller, v *store.Verification, a *store.Account, n int) error {
 	if err := tx.CountFailures(v.ID, n); err != nil {
 		return err
 	}
 	v.Failures += n
 	ranOut := false
-	for _, key := range [][]byte{v.BudgetKey, e.hiddenBudget(v)} {
-		if key == nil {
-			continue
-		}
-		before, _, err := tx.Left(key, e.Limits.Guesses)
+	for _, b := range append([]budget{{v.BudgetKey, e.Limits.Guesses}}, e.hiddenBudgets(v)...) {
+		before, _, err := tx.Left(b.key, b.allowance)
 		if err != nil {
 			return err
 		}
-		if err := tx.Take(key, n, e.Limits.Guesses); err != nil {
+		if err := tx.Take(b.key, n, b.allowance); err != nil {
 			return err
 		}
-		ranOut = before > 0 && before <= n // of the last one: the account's own, or its device's or sessions'
+		ranOut = ranOut || before > 0 && before <= n
 	}
-	if !ranOut {
+	failed := v.Failures >= MaxFailures
+	if !ranOut && !failed {
 		return nil
 	}
 	if err := tx.Record(c.Event(v.AccountID, "guesses.exhausted", false, map[string]string{"purpose": string(v.Purpose)})); err != nil {
 		return err
 	}
-	if a == nil {
+	if a == nil || !ranOut && (v.Decoy || v.Purpose == policy.ResetPassword) {
 		return e.Notifier.Decoy(tx, policy.Email, e.codeInfo(tx, c, v, ""))
 	}
 	return e.Notifier.Alert(tx, a, "guesses.exhausted", c.From())
 }
 
-// Admit takes one beginning without a session from the client's network, or refuses. It comes before slow work.
-func (e *Engine) Admit(tx *store.Tx, c Caller) error {
+// Admit takes one beginning without a session from the client's network, or refuses. It comes before slow work. A device that the
+// account knows is let in by a budget of its own, whatever its neighbours do; accountID is "" where nothing was found.
+func (e *Engine) Admit(tx *store.Tx, c Caller, accountID string) error {
+	known, err := tx.KnowsDevice(accountID, c.DeviceHash)
+	if err != nil {
+		return err
+	}
+	if known {
+		return e.allow(tx, e.Limits.Begins, "begins-own", c.DeviceHash)
+	}
 	return e.allow(tx, e.Limits.Begins, "begins", []byte(c.network()))
+}
+
+// use is one message taken from one budget.
+type use struct {
+	allowance  store.Allowance
+	label, key string
 }
 
 // allowSend takes one message from every budget that it counts against, or refuses. really is false where the message may not go
 // out and nobody may learn so. to is "" for a decoy.
-func (e *Engine) allowSend(tx *store.Tx, c Caller, v *store.Verification, to string) (really bool, err error) {
-	type use struct {
-		allowance store.Allowance
-		label     string
-		key       string
-	}
-	uses := []use{{e.Limits.SendTo, "send-to", to}, {e.Limits.SendFor, "send-for", v.AccountID}, {e.Limits.SendFrom, "send-from", c.network()}, {e.Limits.SendAll, "send-all", ""}}
-	hidden := []use{}
-	if e.Policy[v.Purpose].WithoutSession {
-		all := "send-all"
-		if !e.onOwnDevice(v) {
-			all = "send-all-open" // of its own, or strangers could use up what customers need
-		}
-		uses = []use{{e.Limits.SendTo, "open", string(v.BudgetKey) + c.network()}, {e.Limits.SendFrom, "send-from", c.network()}, {e.Limits.SendAll, all, ""}}
-		owner := v.AccountID
-		if to == "" || owner == "" {
-			owner = string(v.BudgetKey)
-		}
-		if to == "" {
-			to = string(v.BudgetKey)
-		}
-		hidden = []use{{e.Limits.SendTo, "open-to/" + string(v.Purpose), to}, {e.Limits.SendFor, "open-for/" + string(v.Purpose), owner}}
-	}
-	for _, u := range uses {
+func (e *Engine) allowSend(tx *store.Tx, c Caller, v *store.Verification, target, to string) (really bool, err error) {
+	seen, hidden := e.sends(c, v, target, to)
+	for _, u := range seen {
 		if err := e.allow(tx, u.allowance, u.label, []byte(u.key)); err != nil {
 			return false, err
 		}
@@ -149,6 +151,31 @@ func (e *Engine) allowSend(tx *store.Tx, c Caller, v *store.Verification, to str
 		}
 	}
 	return really, nil
+}
+
+// sends are the budgets of one message. What others can use up is never what an account's own sessions and devices need: not by
+// its address, and not from its network.
+func (e *Engine) sends(c Caller, v *store.Verification, target, to string) (seen, hidden []use) {
+	l := e.Limits
+	switch {
+	case !e.Policy[v.Purpose].WithoutSession && target == store.Bound:
+		return []use{{l.SendTo, "send-own", v.AccountID + " " + to}, {l.SendFor, "send-for", v.AccountID}, {l.SendAll, "send-all", ""}}, nil
+	case !e.Policy[v.Purpose].WithoutSession:
+		// To whom it may concern: whoever has an account can name any address here.
+		return []use{{l.SendTo, "send-new", to}, {l.SendFor, "send-for", v.AccountID}, {l.SendFrom, "send-from", c.network()}, {l.SendAll, "send-all", ""}}, nil
+	case e.onOwnDevice(v):
+		return []use{{l.SendTo, "device", string(v.BudgetKey)}, {l.SendAll, "send-all", ""}}, nil
+	}
+	owner := v.AccountID
+	if to == "" || owner == "" {
+		owner = string(v.BudgetKey)
+	}
+	if to == "" {
+		to = string(v.BudgetKey)
+	}
+	seen = []use{{l.SendOpen, "open", string(v.BudgetKey) + c.network()}, {l.SendFrom, "send-from-open", c.network()}, {l.SendAll, "send-all-open", ""}}
+	// Several times what one network may send, so that no single one can silence an account's.
+	return seen, []use{{l.SendFor, "open-to/" + string(v.Purpose), to}, {l.SendFor, "open-for/" + string(v.Purpose), owner}}
 }
 
 // allow takes one use of a budget, or refuses.

@@ -69,7 +69,7 @@ func (e *Engine) destination(tx *store.Tx, v *store.Verification, f *store.Verif
 
 // send makes a code, stores its MAC and queues the message.
 func (e *Engine) send(tx *store.Tx, c Caller, v *store.Verification, a *store.Account, f *store.VerificationFactor, to string) error {
-	really, err := e.allowSend(tx, c, v, to)
+	really, err := e.allowSend(tx, c, v, f.Target, to)
 	if err != nil {
 		return err
 	}
@@ -108,7 +108,7 @@ func (e *Engine) send(tx *store.Tx, c Caller, v *store.Verification, a *store.Ac
 
 // decoySend does what send does, for nobody: the same budgets, work and writes, or their absence would tell a stranger something.
 func (e *Engine) decoySend(tx *store.Tx, c Caller, v *store.Verification, f *store.VerificationFactor) error {
-	if _, err := e.allowSend(tx, c, v, ""); err != nil {
+	if _, err := e.allowSend(tx, c, v, f.Target, ""); err != nil {
 		return err
 	}
 	return e.pretend(tx, c, v, f)

@@ -176,12 +176,15 @@ type Action struct {
 
 // Limits are the budgets of failures and of sending.
 type Limits struct {
-	// Guesses are wrong codes, of one account before a session, of one known device, or of one account's sessions.
-	Guesses store.Allowance
+	// Guesses are wrong codes, of one account before a session, of one known device, or of one session; GuessesInADay those of one
+	// account before a session.
+	Guesses, GuessesInADay store.Allowance
 	// Begins are verifications begun without a session from one client address.
 	Begins store.Allowance
 	// SendTo, SendFor, SendFrom and SendAll are messages to one destination, for one account, from one client address, and in all.
 	SendTo, SendFor, SendFrom, SendAll store.Allowance
+	// SendOpen are messages about one identifier that one client address asks for without a session.
+	SendOpen store.Allowance
 	// Refusals are those that are written down, of one account or from one network.
 	Refusals store.Allowance
 }
@@ -190,13 +193,15 @@ type Limits struct {
 func DefaultLimits() Limits {
 	hour := time.Hour
 	return Limits{
-		Guesses:  store.Allowance{Limit: 10, Window: hour, Grow: true},
-		Begins:   store.Allowance{Limit: 60, Window: 10 * time.Minute},
-		SendTo:   store.Allowance{Limit: 10, Window: hour},
-		SendFor:  store.Allowance{Limit: 20, Window: hour},
-		SendFrom: store.Allowance{Limit: 60, Window: hour},
-		SendAll:  store.Allowance{Limit: 20000, Window: hour},
-		Refusals: store.Allowance{Limit: 100, Window: hour},
+		Guesses:       store.Allowance{Limit: 10, Window: hour, Grow: true},
+		Begins:        store.Allowance{Limit: 60, Window: 10 * time.Minute},
+		GuessesInADay: store.Allowance{Limit: 30, Window: 24 * hour},
+		SendOpen:      store.Allowance{Limit: 5, Window: hour},
+		SendTo:        store.Allowance{Limit: 10, Window: hour},
+		SendFor:       store.Allowance{Limit: 20, Window: hour},
+		SendFrom:      store.Allowance{Limit: 60, Window: hour},
+		SendAll:       store.Allowance{Limit: 20000, Window: hour},
+		Refusals:      store.Allowance{Limit: 100, Window: hour},
 	}
 }
 
