@@ -263,6 +263,24 @@ func TestADatabaseOfAnotherBuildIsRefused(t *testing.T) {
 	}
 }
 
+func TestWhatWasSpentBeforeTheKeysGrewWithTimeStaysSpent(t *testing.T) {
+	f := open(t)
+	expires := start.Add(5 * time.Minute)
+	f.update(t, func(tx *Tx) error {
+		for _, text := range []string{`DROP INDEX freeze_links_by_expiry`, `DROP INDEX former_emails_by_end`, `DROP INDEX outbox_by_end`, `DELETE FROM migrations WHERE name = '0002_purge.sql'`} {
+			if err := tx.run(text); err != nil {
+				return err
+			}
+		}
+		return tx.run(`INSERT INTO spent_challenges (nonce, expires_at) VALUES ($1, $2)`, []byte{0, 1, 0xff}, millis(expires))
+	})
+	f.reopen(t)
+	err := f.Update(context.Background(), func(tx *Tx) error { return tx.SpendLoginChallenge([]byte{0, 1, 0xff}, expires) })
+	if !errors.Is(err, ErrExists) {
+		t.Errorf("it is spent once more: %v", err)
+	}
+}
+
 func TestTheDatabaseIsItsOwnersAlone(t *testing.T) {
 	f := open(t)
 	f.update(t, func(tx *Tx) error { return put(tx, "x") })
