@@ -263,6 +263,22 @@ func TestADatabaseOfAnotherBuildIsRefused(t *testing.T) {
 	}
 }
 
+func TestADatabaseOfANewerBuildIsRefusedByTheNamesOfItsMigrations(t *testing.T) {
+	f := open(t)
+	f.update(t, func(tx *Tx) error {
+		return tx.run(`INSERT INTO migrations (name, checksum, applied_at) VALUES ('9998_later.sql', 'x', 1), ('9999_last.sql', 'x', 1)`)
+	})
+	if err := f.Close(); err != nil {
+		t.Fatal(err)
+	}
+	if db, err := Open(context.Background(), f.path, f.keys, f.clock); err == nil {
+		db.Close()
+		t.Error("it opens")
+	} else if !strings.Contains(err.Error(), "9998_later.sql, 9999_last.sql") {
+		t.Error(err)
+	}
+}
+
 func TestWhatWasSpentBeforeTheKeysGrewWithTimeStaysSpent(t *testing.T) {
 	f := open(t)
 	expires := start.Add(5 * time.Minute)
