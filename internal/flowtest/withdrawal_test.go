@@ -144,6 +144,43 @@ func TestAKeyStandsForOneWithdrawal(t *testing.T) {
 	}
 }
 
+func TestAnAccountRequestsSoManyWithdrawalsAtOnceAndAnHour(t *testing.T) {
+	t.Parallel()
+	k := testkit.New(t)
+	c, d := k.Full(), k.Full()
+	var p struct {
+		RetryAt time.Time `json:"retry_at"`
+	}
+	again := func() time.Duration { return p.RetryAt.Sub(k.Clock.Now()).Round(time.Second) }
+	first := c.Withdraw("20")
+	k.Clock.Advance(time.Minute)
+	for range 19 {
+		c.Withdraw("20")
+	}
+	if c.RequestWithdrawal("one-too-many", "20").Refused("rate_limited").Into(&p); again() != 9*time.Minute {
+		t.Errorf("again in %v, want when the first expires", again())
+	}
+	c.Post("/v1/withdrawals/"+first.ID+"/cancel", "{}").OK()
+	c.RequestWithdrawal("one-too-many", "20").OK()
+	c.RequestWithdrawal("one-too-many", "20").OK() // the same one again
+	c.RequestWithdrawal("twenty-second", "20").Refused("rate_limited")
+	d.Withdraw("20")
+	// What has expired waits no more, whether or not it was marked.
+	for range 2 {
+		k.Clock.Advance(10 * time.Minute)
+		for range 20 - 1 {
+			c.Withdraw("20")
+		}
+	}
+	k.Clock.Advance(10 * time.Minute)
+	c.Withdraw("20")
+	if c.RequestWithdrawal("sixty-first", "20").Refused("rate_limited").Into(&p); again() != 29*time.Minute {
+		t.Errorf("again in %v, want an hour after the first", again())
+	}
+	k.Clock.Advance(29 * time.Minute)
+	c.RequestWithdrawal("sixty-first", "20").OK()
+}
+
 func TestWhatCannotBeSentIsRefusedByName(t *testing.T) {
 	t.Parallel()
 	k := testkit.New(t)

@@ -84,6 +84,12 @@ func (tx *Tx) WithdrawalsPage(accountID, before string, limit int) ([]Withdrawal
 	return rows(tx, (*Withdrawal).fields, `SELECT `+withdrawalColumns+` WHERE w.account_id = $1 AND w.id < $2 ORDER BY w.id DESC LIMIT $3`, accountID, before, limit)
 }
 
+// Waiting counts an account's withdrawals that can still be approved, and tells when the first of them expires.
+func (tx *Tx) Waiting(accountID string) (n int, first time.Time, err error) {
+	return n, first, tx.row([]any{&n, at{&first}}, `SELECT count(*), coalesce(min(expires_at), 0) FROM withdrawals WHERE account_id = $1 AND state = 'requested' AND expires_at > $2`,
+		accountID, millis(tx.Now))
+}
+
 // OpenWithdrawals reads what a freeze cancels: requested, and approved but not handed over.
 func (tx *Tx) OpenWithdrawals(accountID string) ([]Withdrawal, error) {
 	return rows(tx, (*Withdrawal).fields, `SELECT `+withdrawalColumns+` WHERE w.account_id = $1 AND w.state IN ('requested', 'approved')`, accountID)

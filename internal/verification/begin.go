@@ -25,6 +25,10 @@ func (e *Engine) Begin(ctx context.Context, c Caller, r Request) (*View, error) 
 		if err := Live(tx, c); err != nil {
 			return err
 		}
+		// Each is a row, and so is each that the policy refuses.
+		if err := e.allow(tx, e.Limits.InSession, "in-session", []byte(c.sessionID())); err != nil {
+			return err
+		}
 		a, state, err := e.account(tx, c.AccountID())
 		if err != nil {
 			return err

@@ -110,6 +110,11 @@ func (e *Engine) Admit(tx *store.Tx, c Caller) error {
 	return e.allow(tx, e.Limits.Begins, "begins", []byte(c.network()))
 }
 
+// AdmitWithdrawal takes one withdrawal from what an account may request, or refuses.
+func (e *Engine) AdmitWithdrawal(tx *store.Tx, accountID string) error {
+	return e.allow(tx, e.Limits.Withdrawals, "withdrawals", []byte(accountID))
+}
+
 // allowSend takes one message from every budget that it counts against, or refuses. really is false where the message may not go
 // out and nobody may learn so. to is "" for a decoy.
 func (e *Engine) allowSend(tx *store.Tx, c Caller, v *store.Verification, to string) (really bool, err error) {

@@ -181,6 +181,11 @@ type Limits struct {
 	Guesses store.Allowance
 	// Begins are verifications begun without a session from one client address.
 	Begins store.Allowance
+	// InSession are verifications begun in one session.
+	InSession store.Allowance
+	// Withdrawals are withdrawals that one account requests, and Requested how many of them may wait for approval at once.
+	Withdrawals store.Allowance
+	Requested   int
 	// SendTo, SendFor, SendFrom and SendAll are messages to one destination, for one account, from one client address, and in all.
 	SendTo, SendFor, SendFrom, SendAll store.Allowance
 	// Refusals are refused passkey logins from one network that are written down.
@@ -191,13 +196,16 @@ type Limits struct {
 func DefaultLimits() Limits {
 	hour := time.Hour
 	return Limits{
-		Guesses:  store.Allowance{Limit: 10, Window: hour, Grow: true},
-		Begins:   store.Allowance{Limit: 60, Window: 10 * time.Minute},
-		SendTo:   store.Allowance{Limit: 10, Window: hour},
-		SendFor:  store.Allowance{Limit: 20, Window: hour},
-		SendFrom: store.Allowance{Limit: 60, Window: hour},
-		SendAll:  store.Allowance{Limit: 20000, Window: hour},
-		Refusals: store.Allowance{Limit: 100, Window: hour},
+		Guesses:     store.Allowance{Limit: 10, Window: hour, Grow: true},
+		Begins:      store.Allowance{Limit: 60, Window: 10 * time.Minute},
+		InSession:   store.Allowance{Limit: 120, Window: hour},
+		Withdrawals: store.Allowance{Limit: 60, Window: hour},
+		Requested:   20,
+		SendTo:      store.Allowance{Limit: 10, Window: hour},
+		SendFor:     store.Allowance{Limit: 20, Window: hour},
+		SendFrom:    store.Allowance{Limit: 60, Window: hour},
+		SendAll:     store.Allowance{Limit: 20000, Window: hour},
+		Refusals:    store.Allowance{Limit: 100, Window: hour},
 	}
 }
 

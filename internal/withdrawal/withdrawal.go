@@ -118,6 +118,9 @@ func (s *Service) Request(ctx context.Context, c verification.Caller, key string
 		} else if !errors.Is(err, store.ErrNotFound) {
 			return err
 		}
+		if err := s.admit(tx, c.AccountID()); err != nil {
+			return err
+		}
 		a, err := tx.Account(c.AccountID())
 		if err != nil {
 			return err
@@ -137,6 +140,18 @@ func (s *Service) Request(ctx context.Context, c verification.Caller, key string
 		return err
 	})
 	return view, err
+}
+
+// admit bounds what an account may request: in an hour, and at once.
+func (s *Service) admit(tx *store.Tx, accountID string) error {
+	if err := s.Engine.AdmitWithdrawal(tx, accountID); err != nil {
+		return err
+	}
+	waiting, first, err := tx.Waiting(accountID)
+	if err == nil && waiting >= s.Engine.Limits.Requested {
+		err = refusal.New("rate_limited", "Too many withdrawals wait for approval. Approve some of them, or cancel them.").Until(first)
+	}
+	return err
 }
 
 // check judges the input and what the account may do now, and makes the row.
