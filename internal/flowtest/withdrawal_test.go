@@ -6,7 +6,6 @@ import (
 	"crypto/sha256"
 	"encoding/base64"
 	"encoding/hex"
-	"encoding/json"
 	"slices"
 	"strings"
 	"testing"
@@ -314,13 +313,57 @@ func TestALookalikeOfASavedAddressIsPointedOut(t *testing.T) {
 	k := testkit.New(t)
 	c := k.Full()
 	c.Answer(saveAddress(c, "Cold", testkit.Tron).Verification()).OK()
-	var check struct {
+	check := func(address string) (out struct {
 		OK        bool
 		Known     string
-		Lookalike json.RawMessage
+		Lookalike *testkit.Lookalike
+	}) {
+		c.Post("/v1/addresses/check", map[string]string{"network": "tron", "address": address}).OK().Into(&out)
+		return out
 	}
-	c.Post("/v1/addresses/check", map[string]string{"network": "tron", "address": testkit.Tron}).OK().Into(&check)
-	if !check.OK || check.Known != "saved" || string(check.Lookalike) != "null" {
-		t.Errorf("%+v", check)
+	if got := check(testkit.Tron); !got.OK || got.Known != "saved" || got.Lookalike != nil {
+		t.Errorf("the saved one: %+v", got)
 	}
+	const twin, stranger = "TQm7Vh3Kx9Zd4RpNbGCBREL4Z7mLe58aXe", "TR7NHqjeKQxGTCi8q8ZY4pL8otSzgjLj6t"
+	if got := check(twin); !got.OK || got.Known != "new" || got.Lookalike == nil || got.Lookalike.Address != testkit.Tron || got.Lookalike.Label != "Cold" {
+		t.Errorf("one with the same ends: %+v", got)
+	}
+	if got := check(stranger); got.Lookalike != nil {
+		t.Errorf("another one: %+v", got)
+	}
+	c.WithdrawTo("tron", twin, "20")
+	c.WithdrawTo("tron", stranger, "20")
+	var list struct{ Items []testkit.Withdrawal }
+	c.Get("/v1/withdrawals").OK().Into(&list)
+	for _, w := range list.Items {
+		for _, seen := range []*testkit.Withdrawal{&w, c.Withdrawal(w.ID), c.Approval(&w).Withdrawal} {
+			if (seen.Lookalike != nil) != (w.Address == twin) || seen.Lookalike != nil && seen.Lookalike.Address != testkit.Tron {
+				t.Errorf("%+v", seen)
+			}
+		}
+	}
+	if len(list.Items) != 2 {
+		t.Errorf("%d withdrawals", len(list.Items))
+	}
+}
+
+func TestAnAddressBookHasFiveHundredEntriesAtMost(t *testing.T) {
+	t.Parallel()
+	k := testkit.New(t)
+	c := k.Full()
+	fill := func(n int) {
+		k.Exec(`WITH RECURSIVE n (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < $2)
+			INSERT INTO addresses (id, account_id, label, network, address_sealed, address_index, memo, created_at) SELECT 'adr_' || i, $1, '', 'tron', x'', CAST(i AS BLOB), '', 1 FROM n`, c.ID, n)
+	}
+	fill(499)
+	one := saveAddress(c, "Last", testkit.Tron).Verification()
+	two := saveAddress(c, "One too many", "TR7NHqjeKQxGTCi8q8ZY4pL8otSzgjLj6t").Verification()
+	c.Answer(one).OK()
+	saveAddress(c, "One too many", "TR7NHqjeKQxGTCi8q8ZY4pL8otSzgjLj6t").Refused("address_book_full")
+	c.Answer(two).Refused("address_book_full")
+	if n := k.Query(`SELECT count(*) FROM addresses`)[0]; n != "500" {
+		t.Errorf("%s entries", n)
+	}
+	c.Send("DELETE", "/v1/addresses/adr_1", nil, nil).OK()
+	c.Answer(saveAddress(c, "Room again", "TR7NHqjeKQxGTCi8q8ZY4pL8otSzgjLj6t").Verification()).OK()
 }

@@ -64,6 +64,7 @@ var problems = map[string]problemType{
 	"memo_invalid":             {http.StatusUnprocessableEntity, "The memo is not valid"},
 	"amount_invalid":           {http.StatusUnprocessableEntity, "The amount is not valid"},
 	"address_waiting":          {http.StatusForbidden, "New addresses wait"},
+	"address_book_full":        {http.StatusConflict, "The address book is full"},
 	"details_changed":          {http.StatusConflict, "The details changed"},
 	"withdrawal_expired":       {http.StatusConflict, "The withdrawal expired"},
 	"withdrawal_not_requested": {http.StatusConflict, "The withdrawal is decided"},

@@ -262,6 +262,43 @@ func TestPurgeKeepsWhatCouldStillServe(t *testing.T) {
 	}
 }
 
+func TestAnAddressIsFoundUnderTheKeyItWasSavedWith(t *testing.T) {
+	f := open(t)
+	f.keys, _ = secret.NewKeys(make([]byte, 32))
+	f.reopen(t)
+	account(t, f, "acc_1", "one@mail.example")
+	entry := Address{ID: "adr_1", AccountID: "acc_1", Label: "Cold", Network: "tron", Address: "one", CreatedAt: start}
+	f.update(t, func(tx *Tx) error {
+		w := Withdrawal{ID: "wd_1", AccountID: "acc_1", RequestHash: []byte{1}, Network: "tron", Address: "one"}
+		if err := errors.Join(tx.AddAddress(&entry), tx.AddWithdrawal(&w)); err != nil {
+			return err
+		}
+		_, err := tx.MoveWithdrawal("wd_1", Requested, Approved, "codes", "")
+		return err
+	})
+	next := make([]byte, 32)
+	next[0] = 1
+	f.keys, _ = secret.NewKeys(next, make([]byte, 32))
+	f.reopen(t)
+	f.update(t, func(tx *Tx) error {
+		again := entry
+		again.ID, again.Label = "adr_2", "Twice"
+		if err := tx.Nested(func() error { return tx.AddAddress(&again) }); !errors.Is(err, ErrExists) {
+			t.Errorf("it is saved twice: %v", err)
+		}
+		if found, err := tx.SavedAddress("acc_1", "tron", "one", ""); err != nil || found.ID != "adr_1" || found.Label != "Cold" || !found.CreatedAt.Equal(start) {
+			t.Errorf("%+v, %v", found, err)
+		}
+		if _, err := tx.SavedAddress("acc_1", "tron", "one", "a memo"); !errors.Is(err, ErrNotFound) {
+			t.Errorf("with another memo: %v", err)
+		}
+		if used, err := tx.UsedAddresses("acc_1"); err != nil || used[Recipient{Network: "tron", Address: "one"}].IsZero() {
+			t.Errorf("%v, %v", used, err)
+		}
+		return nil
+	})
+}
+
 // The writer does nothing else meanwhile, so no purge may read a table from end to end.
 func TestAPurgeReadsNoWholeTable(t *testing.T) {
 	f := open(t)

@@ -176,7 +176,7 @@ func (s *Service) check(tx *store.Tx, a *store.Account, in Input) (*store.Withdr
 	}
 	w := &store.Withdrawal{ID: secret.NewID("wd", tx.Now), AccountID: a.ID, State: store.Requested, Asset: as.Code, Network: network.ID, Address: address, Memo: in.Memo,
 		Amount: in.Amount, Fee: network.Fee.String(), AddressKnown: known.Known, Label: known.Label, RequestedAt: tx.Now, ExpiresAt: tx.Now.Add(Life)}
-	if known.Known != "used" && s.Holds.NewAddress > 0 {
+	if !known.used && s.Holds.NewAddress > 0 {
 		if until := known.savedAt.Add(s.Holds.NewAddress); known.Known == "new" {
 			w.WaitsUntil = tx.Now.Add(s.Holds.NewAddress)
 		} else if until.After(tx.Now) {
@@ -280,8 +280,9 @@ func (s *Service) List(ctx context.Context, c verification.Caller, cursor string
 			list = list[:limit]
 			page.Next = &list[limit-1].ID
 		}
+		var book addressBook
 		for i := range list {
-			v, err := s.view(tx, &list[i])
+			v, err := s.viewWith(tx, &list[i], &book)
 			if err != nil {
 				return err
 			}
@@ -309,6 +310,10 @@ func (s *Service) Proof(ctx context.Context, c verification.Caller, id string) (
 }
 
 func (s *Service) view(tx *store.Tx, w *store.Withdrawal) (*View, error) {
+	return s.viewWith(tx, w, &addressBook{})
+}
+
+func (s *Service) viewWith(tx *store.Tx, w *store.Withdrawal, book *addressBook) (*View, error) {
 	canonical, err := s.canonical(w)
 	if err != nil {
 		return nil, err
@@ -345,7 +350,7 @@ func (s *Service) view(tx *store.Tx, w *store.Withdrawal) (*View, error) {
 		v.Fingerprint, v.SignatureDigest = &fingerprint, &signature
 	}
 	if w.State == store.Requested && w.AddressKnown == "new" {
-		if v.Lookalike, err = s.lookalike(tx, w.AccountID, w.Network, w.Address); err != nil {
+		if v.Lookalike, err = lookalike(tx, book, w.AccountID, w.Network, w.Address); err != nil {
 			return nil, err
 		}
 	}
