@@ -13,6 +13,7 @@ import (
 
 	"countersign/approval"
 	"countersign/internal/app"
+	"countersign/internal/asset"
 	"countersign/internal/policy"
 	"countersign/internal/testkit"
 )
@@ -306,6 +307,34 @@ func TestNewAddressesWaitWhereTheOperatorSaysSo(t *testing.T) {
 	c.Begin(policy.ApproveWithdrawal, c.Withdraw("20").ID, "").Refused("address_waiting")
 	k.Clock.Advance(day)
 	c.Prove(c.Approval(c.Withdraw("20"))).OK()
+	// The first one waited a day, and is there for another: nobody sits there when the wait ends.
+	if w.ExpiresAt.Sub(*w.WaitsUntil) != day {
+		t.Errorf("%+v", w)
+	}
+	k.Clock.Advance(w.ExpiresAt.Sub(k.Clock.Now()) - time.Second)
+	c.Prove(c.Approval(w)).OK()
+	// What was paid before waits no more, however it is called and whenever it was saved.
+	var list struct{ Items []struct{ ID string } }
+	c.Get("/v1/addresses").OK().Into(&list)
+	c.Send("DELETE", "/v1/addresses/"+list.Items[0].ID, nil, nil).OK()
+	c.Prove(c.Approval(c.Withdraw("20"))).OK()
+	c.Answer(saveAddress(c, "Cold again", testkit.Tron).Verification()).OK()
+	saved := c.Withdraw("20")
+	if saved.AddressKnown != "saved" || saved.WaitsUntil != nil {
+		t.Errorf("%+v", saved)
+	}
+	c.Prove(c.Approval(saved)).OK()
+}
+
+func TestAWithdrawalReadsTheSameAfterItsAssetLeftTheCatalogue(t *testing.T) {
+	t.Parallel()
+	k := testkit.New(t)
+	c := k.Full()
+	w := c.Withdraw("250.5")
+	k.App.Withdrawals.Catalogue = asset.Catalogue{}
+	if got := c.Withdrawal(w.ID); got.Receives != "249.5" || got.Fee != w.Fee {
+		t.Errorf("%+v", got)
+	}
 }
 
 func TestALookalikeOfASavedAddressIsPointedOut(t *testing.T) {

@@ -28,8 +28,12 @@ import (
 	"countersign/internal/verification"
 )
 
-// Life is how long a requested withdrawal waits for its approval.
-const Life = 10 * time.Minute
+const (
+	// Life is how long a requested withdrawal waits for its approval.
+	Life = 10 * time.Minute
+	// WaitedLife is how long it does after the wait of a new address: nobody sits there when that ends.
+	WaitedLife = 24 * time.Hour
+)
 
 // Service runs the flow. Its fields are set once.
 type Service struct {
@@ -184,7 +188,7 @@ func (s *Service) check(tx *store.Tx, a *store.Account, in Input) (*store.Withdr
 		}
 	}
 	if !w.WaitsUntil.IsZero() {
-		w.ExpiresAt = w.WaitsUntil.Add(Life) // or it would expire before it could be approved
+		w.ExpiresAt = w.WaitsUntil.Add(WaitedLife)
 	}
 	// Whatever a proof could be made from must be expressible: refuse here what the canonical form refuses.
 	if _, err := s.canonical(w); err != nil {
@@ -324,11 +328,11 @@ func (s *Service) viewWith(tx *store.Tx, w *store.Withdrawal, book *addressBook)
 	if w.State == store.Requested && !w.ExpiresAt.After(tx.Now) {
 		v.State = store.Expired
 	}
-	if as, network, err := s.lookUp(w.Asset, w.Network); err == nil {
+	if v.Receives, err = receives(w.Amount, w.Fee); err != nil {
+		return nil, err
+	}
+	if _, network, err := s.lookUp(w.Asset, w.Network); err == nil {
 		v.NetworkName, v.Standard = network.Name, network.Standard
-		if v.Receives, err = receives(as, w.Amount, w.Fee); err != nil {
-			return nil, err
-		}
 	}
 	if s.Fiat != nil {
 		if fiat, known := s.Fiat(w.Asset, w.Amount); known {
@@ -357,12 +361,13 @@ func (s *Service) viewWith(tx *store.Tx, w *store.Withdrawal, book *addressBook)
 	return v, nil
 }
 
-func receives(as asset.Asset, amount, fee string) (string, error) {
-	a, err := asset.ParseAmount(amount, as.Decimals)
+// receives does not ask the catalogue: what was requested reads the same once its asset is offered no longer.
+func receives(amount, fee string) (string, error) {
+	a, err := asset.ParseAmount(amount, asset.MaxDecimals)
 	if err != nil {
 		return "", err
 	}
-	f, err := asset.ParseAmount(fee, as.Decimals)
+	f, err := asset.ParseAmount(fee, asset.MaxDecimals)
 	if err != nil {
 		return "", err
 	}
