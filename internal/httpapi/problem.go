@@ -72,15 +72,6 @@ var problems = map[string]problemType{
 	"link_expired":             {http.StatusGone, "The link is not valid any more"},
 }
 
-// ProblemCodes are the codes of the catalogue with their status.
-func ProblemCodes() map[string]int {
-	out := map[string]int{}
-	for code, p := range problems {
-		out[code] = p.status
-	}
-	return out
-}
-
 // toRefusal turns any error into what a client may see. What is no refusal is logged by the caller, and says nothing.
 func toRefusal(err error) (r *refusal.Refusal, internal bool) {
 	var tooLarge *http.MaxBytesError
