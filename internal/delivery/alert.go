@@ -2,14 +2,13 @@ package delivery
 
 import (
 	"strings"
-	"testing"
 	"time"
 )
 
 // AlertInfo is what a security e-mail says: what happened, when, and from where.
 type AlertInfo struct {
-	// Event is one of Events; an unknown one panics in tests and is worded in general terms elsewhere, since a customer
-	// told vaguely is better off than one not told.
+	// Event is one that copy has words for. Another one is worded in general terms: a customer told vaguely is better off
+	// than one not told.
 	Event string
 	At    time.Time
 	// Browser ("Safari on iPhone") and Address (IP) say where it came from.
@@ -18,7 +17,8 @@ type AlertInfo struct {
 	Facts [][2]string
 	// Phrase is the account's anti-phishing phrase, "" if none is set.
 	Phrase string
-	// NotMeURL is the link that freezes the account; it works for NotMeLifetime. "" leaves it out.
+	// NotMeURL is the link that freezes the account; it works for NotMeLifetime. "" leaves it out: where the account is frozen
+	// already there is a link to sign in instead.
 	NotMeURL string
 	// HoldUntil is when withdrawals go on; zero if they were not paused.
 	HoldUntil time.Time
@@ -27,24 +27,12 @@ type AlertInfo struct {
 	Factor string
 }
 
-// Events are the events that AlertEmail has words for.
-func Events() []string {
-	return []string{
-		"account.created", "login.new_device", "passkey.created", "passkey.deleted", "passkey.suspended",
-		"factor.bound", "factor.replaced", "factor.unbound", "password.changed", "password.reset", "sessions.ended",
-		"phrase.set", "address.saved", "withdrawal.approved", "withdrawal.cancelled", "account.frozen",
-		"account.unfrozen", "register.existing", "guesses.exhausted",
-	}
-}
-
 // eventCopy is how an event is worded. Change marks a change to what protects the account.
 type eventCopy struct {
 	Title, What, Lead string
 	Change            bool
 	// After replaces "If this was you, there's nothing to do."
 	After string
-	// Action is the link where there is no "This wasn't me", as a path of the web app; empty for the security settings.
-	Action, ActionPath string
 }
 
 func (a AlertInfo) copy() eventCopy {
@@ -92,22 +80,14 @@ func (a AlertInfo) copy() eventCopy {
 		return eventCopy{Title: "A withdrawal address was saved", What: "Withdrawal address saved", Change: true, Lead: "It can be chosen for withdrawals."}
 	case "withdrawal.approved":
 		return eventCopy{Title: "A withdrawal was approved", What: "Withdrawal approved", Lead: "Check that these are the details you meant."}
-	case "withdrawal.cancelled":
-		return eventCopy{Title: "A withdrawal was cancelled", What: "Withdrawal cancelled", Lead: "Nothing was sent."}
 	case "account.frozen":
 		return eventCopy{
 			Title: "Your account is frozen", What: "Account frozen", Lead: "Nothing can be withdrawn, and all devices were signed out.",
-			After: "To unfreeze it, sign in. We ask for your password and a code from everything you have set up.", Action: "Sign in", ActionPath: "/",
+			After: "To unfreeze it, sign in. We ask for your password and a code from everything you have set up.",
 		}
 	case "account.unfrozen":
 		return eventCopy{Title: "Your account is unfrozen", What: "Account unfrozen", Change: true}
-	case "register.existing":
-		return eventCopy{
-			Title: "You already have an account", What: "Registration with this e-mail", Lead: "Someone tried to create an account with your e-mail address. Nothing changed.",
-			After: "If this was you, sign in instead. If not, there’s nothing to do.", Action: "Sign in", ActionPath: "/",
-		}
 	}
-	unknown("event", a.Event)
 	return eventCopy{Title: "Your account was changed", What: "Security settings changed", Change: true}
 }
 
@@ -141,21 +121,11 @@ func (b Brand) AlertEmail(to string, a AlertInfo) Message {
 		l.Rows = append(l.Rows, row{clean(f[0]), clean(f[1])})
 	}
 	l.Rows = append(l.Rows, row{"When", instant(a.At)}, row{"Device", plainBrowser(a.Browser)}, row{"IP address", plainAddress(a.Address)})
-	switch {
-	case a.NotMeURL != "":
+	if a.NotMeURL != "" {
 		l.Link = &link{Text: "This wasn’t me", URL: a.NotMeURL, Freeze: true}
 		l.Note = "It opens a page where you can freeze your account. No sign-in needed. The link works for 72 hours."
-	case c.Action != "":
-		l.Link = &link{Text: c.Action, URL: b.BaseURL + c.ActionPath}
-	default:
-		l.Link = &link{Text: "Open your security settings", URL: b.BaseURL + "/security"}
+	} else {
+		l.Link = &link{Text: "Sign in", URL: b.BaseURL + "/"}
 	}
 	return l.message(to)
-}
-
-// unknown stops a test that words something without words of its own.
-func unknown(what, name string) {
-	if testing.Testing() {
-		panic("delivery: no words for the " + what + " " + name)
-	}
 }

@@ -26,8 +26,6 @@ type CodeInfo struct {
 	PowerToWithdraw bool
 	// Factor is "email", "phone" or "authenticator" where the purpose is about one; "" is worded in general terms.
 	Factor string
-	// NotMeURL is the link with which the reader freezes the account; "" links to the security settings instead.
-	NotMeURL string
 }
 
 // WithdrawalLine is what a code message tells of a withdrawal: the whole amount, and the ends of the address.
@@ -84,7 +82,6 @@ func (c CodeInfo) copy() purposeCopy {
 	case policy.Unfreeze:
 		return purposeCopy{"unfreeze your account", "", "Without this code your account stays frozen, so don’t share it."}
 	}
-	unknown("purpose", c.Purpose)
 	return purposeCopy{"confirm a change", "", "Without this code nothing changes, so don’t share it."}
 }
 
@@ -107,12 +104,8 @@ func (b Brand) CodeEmail(to string, c CodeInfo) Message {
 		l.Rows = append(l.Rows, row{"Amount", w.amount()}, row{"To", w.ends()})
 	}
 	l.Rows = append(l.Rows, row{"Device", plainBrowser(c.Browser)}, row{"IP address", plainAddress(c.Address)}, row{"Works until", instant(c.ExpiresAt)})
-	switch {
-	case c.NotMeURL != "":
-		l.Link = &link{Text: "This wasn’t me", URL: c.NotMeURL}
-	case policy.Purpose(c.Purpose) == policy.Register:
-	case policy.Purpose(c.Purpose) == policy.ResetPassword:
-	default:
+	// Whoever registers or resets has no settings to open.
+	if p := policy.Purpose(c.Purpose); p != policy.Register && p != policy.ResetPassword {
 		l.Link = &link{Text: "Open your security settings", URL: b.BaseURL + "/security"}
 	}
 	return l.message(to)

@@ -86,6 +86,7 @@ func masterKey(path string) (*secret.Keys, error) {
 func generous() verification.Limits {
 	l := verification.DefaultLimits()
 	l.Begins.Limit, l.SendTo.Limit, l.SendFor.Limit, l.SendFrom.Limit, l.SendOpen.Limit = 1000, 1000, 1000, 1000, 1000
+	l.InSession.Limit, l.Withdrawals.Limit = 1000, 1000
 	return l
 }
 

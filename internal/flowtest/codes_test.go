@@ -342,6 +342,37 @@ func TestWhatIsGivenUpIsVoid(t *testing.T) {
 	c.SendCode(v.ID, "email").Refused("verification_void")
 }
 
+// Without a bound, whoever has a session could fill the database: each is a row, and so is each refusal.
+func TestASessionBeginsSoManyVerificationsAnHour(t *testing.T) {
+	t.Parallel()
+	k := testkit.New(t)
+	c := k.Register()
+	for range 118 {
+		c.Begin(policy.SetPhrase, "", "copper heron").OK()
+	}
+	for range 2 {
+		c.Begin(policy.CreatePasskey, "", "").Refused("factors_incomplete")
+	}
+	before := k.Count()
+	for _, purpose := range []policy.Purpose{policy.SetPhrase, policy.CreatePasskey} {
+		var p struct {
+			RetryAt time.Time `json:"retry_at"`
+		}
+		if c.Begin(purpose, "", "copper heron").Refused("rate_limited").Into(&p); p.RetryAt.Sub(k.Clock.Now()).Round(time.Minute) != time.Hour {
+			t.Errorf("again at %v", p.RetryAt)
+		}
+	}
+	if after := k.Count(); after["verifications"] != before["verifications"] || after["audit_events"] != before["audit_events"] {
+		t.Errorf("a refusal beyond the budget leaves something behind: %v, before %v", after, before)
+	}
+	// Another session of the same account has its own: a thief of one cannot keep the owner from acting.
+	b := k.Browser()
+	c.LoginByCodes(b).OK()
+	b.Begin(policy.SetPhrase, "", "copper heron").OK()
+	k.Clock.Advance(time.Hour)
+	c.Begin(policy.SetPhrase, "", "copper heron").OK()
+}
+
 func TestSendingHasBudgetsOfItsOwn(t *testing.T) {
 	t.Parallel()
 	k := testkit.New(t)

@@ -6,7 +6,6 @@ import (
 	"crypto/sha256"
 	"encoding/base64"
 	"encoding/hex"
-	"encoding/json"
 	"slices"
 	"strings"
 	"testing"
@@ -14,6 +13,7 @@ import (
 
 	"countersign/approval"
 	"countersign/internal/app"
+	"countersign/internal/asset"
 	"countersign/internal/policy"
 	"countersign/internal/testkit"
 )
@@ -144,6 +144,43 @@ func TestAKeyStandsForOneWithdrawal(t *testing.T) {
 	}
 }
 
+func TestAnAccountRequestsSoManyWithdrawalsAtOnceAndAnHour(t *testing.T) {
+	t.Parallel()
+	k := testkit.New(t)
+	c, d := k.Full(), k.Full()
+	var p struct {
+		RetryAt time.Time `json:"retry_at"`
+	}
+	again := func() time.Duration { return p.RetryAt.Sub(k.Clock.Now()).Round(time.Second) }
+	first := c.Withdraw("20")
+	k.Clock.Advance(time.Minute)
+	for range 19 {
+		c.Withdraw("20")
+	}
+	if c.RequestWithdrawal("one-too-many", "20").Refused("rate_limited").Into(&p); again() != 9*time.Minute {
+		t.Errorf("again in %v, want when the first expires", again())
+	}
+	c.Post("/v1/withdrawals/"+first.ID+"/cancel", "{}").OK()
+	c.RequestWithdrawal("one-too-many", "20").OK()
+	c.RequestWithdrawal("one-too-many", "20").OK() // the same one again
+	c.RequestWithdrawal("twenty-second", "20").Refused("rate_limited")
+	d.Withdraw("20")
+	// What has expired waits no more, whether or not it was marked.
+	for range 2 {
+		k.Clock.Advance(10 * time.Minute)
+		for range 20 - 1 {
+			c.Withdraw("20")
+		}
+	}
+	k.Clock.Advance(10 * time.Minute)
+	c.Withdraw("20")
+	if c.RequestWithdrawal("sixty-first", "20").Refused("rate_limited").Into(&p); again() != 29*time.Minute {
+		t.Errorf("again in %v, want an hour after the first", again())
+	}
+	k.Clock.Advance(29 * time.Minute)
+	c.RequestWithdrawal("sixty-first", "20").OK()
+}
+
 func TestWhatCannotBeSentIsRefusedByName(t *testing.T) {
 	t.Parallel()
 	k := testkit.New(t)
@@ -270,6 +307,34 @@ func TestNewAddressesWaitWhereTheOperatorSaysSo(t *testing.T) {
 	c.Begin(policy.ApproveWithdrawal, c.Withdraw("20").ID, "").Refused("address_waiting")
 	k.Clock.Advance(day)
 	c.Prove(c.Approval(c.Withdraw("20"))).OK()
+	// The first one waited a day, and is there for another: nobody sits there when the wait ends.
+	if w.ExpiresAt.Sub(*w.WaitsUntil) != day {
+		t.Errorf("%+v", w)
+	}
+	k.Clock.Advance(w.ExpiresAt.Sub(k.Clock.Now()) - time.Second)
+	c.Prove(c.Approval(w)).OK()
+	// What was paid before waits no more, however it is called and whenever it was saved.
+	var list struct{ Items []struct{ ID string } }
+	c.Get("/v1/addresses").OK().Into(&list)
+	c.Send("DELETE", "/v1/addresses/"+list.Items[0].ID, nil, nil).OK()
+	c.Prove(c.Approval(c.Withdraw("20"))).OK()
+	c.Answer(saveAddress(c, "Cold again", testkit.Tron).Verification()).OK()
+	saved := c.Withdraw("20")
+	if saved.AddressKnown != "saved" || saved.WaitsUntil != nil {
+		t.Errorf("%+v", saved)
+	}
+	c.Prove(c.Approval(saved)).OK()
+}
+
+func TestAWithdrawalReadsTheSameAfterItsAssetLeftTheCatalogue(t *testing.T) {
+	t.Parallel()
+	k := testkit.New(t)
+	c := k.Full()
+	w := c.Withdraw("250.5")
+	k.App.Withdrawals.Catalogue = asset.Catalogue{}
+	if got := c.Withdrawal(w.ID); got.Receives != "249.5" || got.Fee != w.Fee {
+		t.Errorf("%+v", got)
+	}
 }
 
 func TestALookalikeOfASavedAddressIsPointedOut(t *testing.T) {
@@ -277,13 +342,57 @@ func TestALookalikeOfASavedAddressIsPointedOut(t *testing.T) {
 	k := testkit.New(t)
 	c := k.Full()
 	c.Answer(saveAddress(c, "Cold", testkit.Tron).Verification()).OK()
-	var check struct {
+	check := func(address string) (out struct {
 		OK        bool
 		Known     string
-		Lookalike json.RawMessage
+		Lookalike *testkit.Lookalike
+	}) {
+		c.Post("/v1/addresses/check", map[string]string{"network": "tron", "address": address}).OK().Into(&out)
+		return out
 	}
-	c.Post("/v1/addresses/check", map[string]string{"network": "tron", "address": testkit.Tron}).OK().Into(&check)
-	if !check.OK || check.Known != "saved" || string(check.Lookalike) != "null" {
-		t.Errorf("%+v", check)
+	if got := check(testkit.Tron); !got.OK || got.Known != "saved" || got.Lookalike != nil {
+		t.Errorf("the saved one: %+v", got)
 	}
+	const twin, stranger = "TQm7Vh3Kx9Zd4RpNbGCBREL4Z7mLe58aXe", "TR7NHqjeKQxGTCi8q8ZY4pL8otSzgjLj6t"
+	if got := check(twin); !got.OK || got.Known != "new" || got.Lookalike == nil || got.Lookalike.Address != testkit.Tron || got.Lookalike.Label != "Cold" {
+		t.Errorf("one with the same ends: %+v", got)
+	}
+	if got := check(stranger); got.Lookalike != nil {
+		t.Errorf("another one: %+v", got)
+	}
+	c.WithdrawTo("tron", twin, "20")
+	c.WithdrawTo("tron", stranger, "20")
+	var list struct{ Items []testkit.Withdrawal }
+	c.Get("/v1/withdrawals").OK().Into(&list)
+	for _, w := range list.Items {
+		for _, seen := range []*testkit.Withdrawal{&w, c.Withdrawal(w.ID), c.Approval(&w).Withdrawal} {
+			if (seen.Lookalike != nil) != (w.Address == twin) || seen.Lookalike != nil && seen.Lookalike.Address != testkit.Tron {
+				t.Errorf("%+v", seen)
+			}
+		}
+	}
+	if len(list.Items) != 2 {
+		t.Errorf("%d withdrawals", len(list.Items))
+	}
+}
+
+func TestAnAddressBookHasFiveHundredEntriesAtMost(t *testing.T) {
+	t.Parallel()
+	k := testkit.New(t)
+	c := k.Full()
+	fill := func(n int) {
+		k.Exec(`WITH RECURSIVE n (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < $2)
+			INSERT INTO addresses (id, account_id, label, network, address_sealed, address_index, memo, created_at) SELECT 'adr_' || i, $1, '', 'tron', x'', CAST(i AS BLOB), '', 1 FROM n`, c.ID, n)
+	}
+	fill(499)
+	one := saveAddress(c, "Last", testkit.Tron).Verification()
+	two := saveAddress(c, "One too many", "TR7NHqjeKQxGTCi8q8ZY4pL8otSzgjLj6t").Verification()
+	c.Answer(one).OK()
+	saveAddress(c, "One too many", "TR7NHqjeKQxGTCi8q8ZY4pL8otSzgjLj6t").Refused("address_book_full")
+	c.Answer(two).Refused("address_book_full")
+	if n := k.Query(`SELECT count(*) FROM addresses`)[0]; n != "500" {
+		t.Errorf("%s entries", n)
+	}
+	c.Send("DELETE", "/v1/addresses/adr_1", nil, nil).OK()
+	c.Answer(saveAddress(c, "Room again", "TR7NHqjeKQxGTCi8q8ZY4pL8otSzgjLj6t").Verification()).OK()
 }

@@ -122,7 +122,11 @@ func TestDocumentHasEveryProblem(t *testing.T) {
 			t.Errorf("%s: title %q, want %q; description %q", code, e.Title, problems[code].title, e.Description)
 		}
 	}
-	if got := ProblemCodes(); !maps.Equal(got, want) {
+	got := map[string]int{}
+	for code, p := range problems {
+		got[code] = p.status
+	}
+	if !maps.Equal(got, want) {
 		t.Errorf("the catalogue is %v, the document has %v", got, want)
 	}
 	if got := enum(doc.Components.Schemas["ProblemCode"].Value); !slices.Equal(got, slices.Sorted(maps.Keys(want))) {

@@ -64,20 +64,12 @@ var problems = map[string]problemType{
 	"memo_invalid":             {http.StatusUnprocessableEntity, "The memo is not valid"},
 	"amount_invalid":           {http.StatusUnprocessableEntity, "The amount is not valid"},
 	"address_waiting":          {http.StatusForbidden, "New addresses wait"},
+	"address_book_full":        {http.StatusConflict, "The address book is full"},
 	"details_changed":          {http.StatusConflict, "The details changed"},
 	"withdrawal_expired":       {http.StatusConflict, "The withdrawal expired"},
 	"withdrawal_not_requested": {http.StatusConflict, "The withdrawal is decided"},
 	"idempotency_mismatch":     {http.StatusUnprocessableEntity, "The idempotency key was used for something else"},
 	"link_expired":             {http.StatusGone, "The link is not valid any more"},
-}
-
-// ProblemCodes are the codes of the catalogue with their status.
-func ProblemCodes() map[string]int {
-	out := map[string]int{}
-	for code, p := range problems {
-		out[code] = p.status
-	}
-	return out
 }
 
 // toRefusal turns any error into what a client may see. What is no refusal is logged by the caller, and says nothing.

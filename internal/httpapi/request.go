@@ -48,7 +48,7 @@ func (s *Server) setCookie(w http.ResponseWriter, name, value string, life time.
 // read finds out who sends a request: the session, the browser's secret, its name, its address and its origin.
 func (s *Server) read(r *http.Request) (*request, error) {
 	rq := &request{http: r, id: hex.EncodeToString(secret.Random(8))}
-	rq.caller = verification.Caller{Browser: browserName(r.UserAgent()), Address: s.address(r), Origin: s.Config.Origins[0], Locale: r.Header.Get("Accept-Language")}
+	rq.caller = verification.Caller{Browser: browserName(r.UserAgent()), Address: s.address(r), Origin: s.Config.Origins[0]}
 	if origin := r.Header.Get("Origin"); origin != "" && r.Method != http.MethodGet && r.Method != http.MethodHead {
 		if !slices.Contains(s.Config.Origins, origin) {
 			return rq, refusal.New("cross_origin", "This origin is not one of the service's own.")

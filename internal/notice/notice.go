@@ -37,7 +37,7 @@ func (n Notifier) compose(kind policy.Kind, to string, c delivery.CodeInfo) deli
 }
 
 // Alert queues a security e-mail to the bound address and to those replaced within the last 30 days, each with a
-// link of its own that freezes the account.
+// link of its own that freezes the account, unless the event is that it was frozen.
 func (n Notifier) Alert(tx *store.Tx, a *store.Account, event string, from From, facts ...[2]string) error {
 	return n.alert(tx, a, event, from, time.Time{}, facts)
 }
@@ -74,15 +74,18 @@ func (n Notifier) alert(tx *store.Tx, a *store.Account, event string, from From,
 		}
 	}
 	for address, phrase := range phrases {
-		token, hash := secret.NewToken()
-		link := store.FreezeLink{AccountID: a.ID, Event: event, At: tx.Now, Browser: from.Browser, Address: from.Address, ExpiresAt: tx.Now.Add(delivery.NotMeLifetime)}
-		if err := tx.AddFreezeLink(hash, link); err != nil {
-			return err
-		}
-		m := n.Brand.AlertEmail(address, delivery.AlertInfo{Event: event, At: tx.Now, Browser: from.Browser, Address: from.Address, Facts: facts, Phrase: phrase,
+		info := delivery.AlertInfo{Event: event, At: tx.Now, Browser: from.Browser, Address: from.Address, Facts: facts, Phrase: phrase, HoldUntil: hold}
+		// Of a frozen account there is nothing more to freeze.
+		if event != "account.frozen" {
+			token, hash := secret.NewToken()
+			link := store.FreezeLink{AccountID: a.ID, Event: event, At: tx.Now, Browser: from.Browser, Address: from.Address, ExpiresAt: tx.Now.Add(delivery.NotMeLifetime)}
+			if err := tx.AddFreezeLink(hash, link); err != nil {
+				return err
+			}
 			// In the fragment, which no server, proxy or referrer sees.
-			NotMeURL: n.Brand.BaseURL + "/not-me#" + token, HoldUntil: hold})
-		if err := tx.Queue(a.ID, m, tx.Now.Add(delivery.NotMeLifetime)); err != nil {
+			info.NotMeURL = n.Brand.BaseURL + "/not-me#" + token
+		}
+		if err := tx.Queue(a.ID, n.Brand.AlertEmail(address, info), tx.Now.Add(delivery.NotMeLifetime)); err != nil {
 			return err
 		}
 	}

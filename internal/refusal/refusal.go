@@ -56,11 +56,5 @@ func As(err error) *Refusal {
 	return nil
 }
 
-// Is tells whether err is a refusal with this code.
-func Is(err error, code string) bool {
-	r := As(err)
-	return r != nil && r.Code == code
-}
-
 // NotFound is the one answer for what is not there and for what is another's.
 func NotFound(what string) *Refusal { return New("not_found", "There is no such "+what+" here.") }

@@ -82,9 +82,6 @@ func NotBackedUp() Option { return func(a *Authenticator) { a.backupState = fals
 // SelfAttested makes packed self attestation, where "none" was the default.
 func SelfAttested() Option { return func(a *Authenticator) { a.selfAttested = true } }
 
-// AAGUID sets the claimed model.
-func AAGUID(id [16]byte) Option { return func(a *Authenticator) { a.aaguid = id } }
-
 // Transports sets the hints that come with a new credential.
 func Transports(list ...string) Option { return func(a *Authenticator) { a.transports = list } }
 

@@ -10,6 +10,8 @@ import (
 	"fmt"
 	"io/fs"
 	"path"
+	"slices"
+	"strings"
 	"time"
 )
 
@@ -17,7 +19,8 @@ import (
 var migrations embed.FS
 
 // migrate applies the migrations that the database lacks, in the order of their names, each once, under the
-// writer's lock. A migration that was applied and has changed since is refused.
+// writer's lock. A migration that was applied and has changed since is refused, and so is one that this build does not know: an
+// older build would write what a newer one's tables do not expect.
 func migrate(ctx context.Context, db *sql.DB, now time.Time) error {
 	const folder = "migrations/sqlite"
 	names, err := fs.ReadDir(migrations, folder)
@@ -30,6 +33,9 @@ func migrate(ctx context.Context, db *sql.DB, now time.Time) error {
 	}
 	defer tx.Rollback()
 	if _, err := tx.ExecContext(ctx, `CREATE TABLE IF NOT EXISTS migrations (name TEXT PRIMARY KEY, checksum TEXT NOT NULL, applied_at BIGINT NOT NULL)`); err != nil {
+		return err
+	}
+	if err := foreign(ctx, tx, names); err != nil {
 		return err
 	}
 	for _, entry := range names {
@@ -57,4 +63,27 @@ func migrate(ctx context.Context, db *sql.DB, now time.Time) error {
 		}
 	}
 	return tx.Commit()
+}
+
+// foreign refuses a database to which migrations were applied that are not among ours.
+func foreign(ctx context.Context, tx *sql.Tx, ours []fs.DirEntry) error {
+	found, err := tx.QueryContext(ctx, `SELECT name FROM migrations ORDER BY name`)
+	if err != nil {
+		return err
+	}
+	defer found.Close()
+	var unknown []string
+	for found.Next() {
+		var name string
+		if err := found.Scan(&name); err != nil {
+			return err
+		}
+		if !slices.ContainsFunc(ours, func(e fs.DirEntry) bool { return e.Name() == name }) {
+			unknown = append(unknown, name)
+		}
+	}
+	if len(unknown) > 0 {
+		return fmt.Errorf("this build does not know the migrations %s; the database was made by a newer build", strings.Join(unknown, ", "))
+	}
+	return found.Err()
 }

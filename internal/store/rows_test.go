@@ -3,6 +3,9 @@ package store
 import (
 	"context"
 	"errors"
+	"fmt"
+	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -257,6 +260,102 @@ func TestPurgeKeepsWhatCouldStillServe(t *testing.T) {
 	if s, v, n := left(); s != 0 || v != 0 || n != 0 {
 		t.Errorf("after days %d, %d, %d are left", s, v, n)
 	}
+}
+
+func TestAnAddressIsFoundUnderTheKeyItWasSavedWith(t *testing.T) {
+	f := open(t)
+	f.keys, _ = secret.NewKeys(make([]byte, 32))
+	f.reopen(t)
+	account(t, f, "acc_1", "one@mail.example")
+	entry := Address{ID: "adr_1", AccountID: "acc_1", Label: "Cold", Network: "tron", Address: "one", CreatedAt: start}
+	f.update(t, func(tx *Tx) error {
+		w := Withdrawal{ID: "wd_1", AccountID: "acc_1", RequestHash: []byte{1}, Network: "tron", Address: "one"}
+		if err := errors.Join(tx.AddAddress(&entry), tx.AddWithdrawal(&w)); err != nil {
+			return err
+		}
+		_, err := tx.MoveWithdrawal("wd_1", Requested, Approved, "codes", "")
+		return err
+	})
+	next := make([]byte, 32)
+	next[0] = 1
+	f.keys, _ = secret.NewKeys(next, make([]byte, 32))
+	f.reopen(t)
+	f.update(t, func(tx *Tx) error {
+		again := entry
+		again.ID, again.Label = "adr_2", "Twice"
+		if err := tx.Nested(func() error { return tx.AddAddress(&again) }); !errors.Is(err, ErrExists) {
+			t.Errorf("it is saved twice: %v", err)
+		}
+		if found, err := tx.SavedAddress("acc_1", "tron", "one", ""); err != nil || found.ID != "adr_1" || found.Label != "Cold" || !found.CreatedAt.Equal(start) {
+			t.Errorf("%+v, %v", found, err)
+		}
+		if _, err := tx.SavedAddress("acc_1", "tron", "one", "a memo"); !errors.Is(err, ErrNotFound) {
+			t.Errorf("with another memo: %v", err)
+		}
+		if used, err := tx.UsedAddresses("acc_1"); err != nil || used[Recipient{Network: "tron", Address: "one"}].IsZero() {
+			t.Errorf("%v, %v", used, err)
+		}
+		return nil
+	})
+}
+
+// The writer does nothing else meanwhile, so no purge may read a table from end to end.
+func TestAPurgeReadsNoWholeTable(t *testing.T) {
+	f := open(t)
+	type step struct {
+		id, parent, unused int
+		detail             string
+	}
+	for _, p := range purges {
+		f.update(t, func(tx *Tx) error {
+			plan, err := rows(tx, func(s *step) []any { return []any{&s.id, &s.parent, &s.unused, &s.detail} }, "EXPLAIN QUERY PLAN "+p.text, p.key(tx.Now), purgeBatch)
+			for _, s := range plan {
+				// Of sessions, no more than a batch of the first is read.
+				if strings.HasPrefix(s.detail, "SCAN") && s.detail != "SCAN sessions USING INDEX sqlite_autoindex_sessions_1" && !strings.HasPrefix(s.detail, "SCAN (subquery") {
+					t.Errorf("%s: %s", p.text, s.detail)
+				}
+			}
+			return err
+		})
+	}
+}
+
+func TestAPurgeOfManyRowsLetsOthersWriteBetween(t *testing.T) {
+	f := open(t)
+	account(t, f, "acc_1", "one@mail.example")
+	const many = 3*purgeBatch + 7
+	f.update(t, func(tx *Tx) error {
+		for i := range many {
+			nonce := fmt.Appendf(nil, "%016d", i)
+			s := Session{ID: secret.NewID("ses", tx.Now), AccountID: "acc_1", CreatedAt: tx.Now, LastSeenAt: tx.Now, ExpiresAt: tx.Now.Add(90 * day)}
+			if err := errors.Join(tx.SpendLoginChallenge(nonce, tx.Now.Add(5*time.Minute)), tx.AddSession(&s, nonce)); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+	f.advance(121 * day)
+	f.update(t, func(tx *Tx) error {
+		return errors.Join(tx.SpendLoginChallenge([]byte("n"), tx.Now.Add(5*time.Minute)), tx.AddSession(&Session{ID: secret.NewID("ses", tx.Now), AccountID: "acc_1", ExpiresAt: tx.Now.Add(90 * day)}, []byte("n")))
+	})
+	// Every update asks the clock once: what waits for the writer goes on between two of them.
+	var updates atomic.Int64
+	clock := f.DB.clock
+	f.DB.clock = func() time.Time { updates.Add(1); return clock() }
+	if err := f.Purge(context.Background()); err != nil {
+		t.Fatal(err)
+	}
+	if n := updates.Load(); n < 2*4 {
+		t.Errorf("the purge took %d updates", n)
+	}
+	f.update(t, func(tx *Tx) error {
+		var spent, sessions int
+		err := errors.Join(tx.row([]any{&spent}, `SELECT count(*) FROM spent_challenges`), tx.row([]any{&sessions}, `SELECT count(*) FROM sessions`))
+		if spent != 1 || sessions != 1 {
+			t.Errorf("%d challenges and %d sessions are left, want one of each", spent, sessions)
+		}
+		return err
+	})
 }
 
 func TestClaimedMessagesAreLeasedAndForgottenOnceSent(t *testing.T) {

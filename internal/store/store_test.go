@@ -263,6 +263,40 @@ func TestADatabaseOfAnotherBuildIsRefused(t *testing.T) {
 	}
 }
 
+func TestADatabaseOfANewerBuildIsRefusedByTheNamesOfItsMigrations(t *testing.T) {
+	f := open(t)
+	f.update(t, func(tx *Tx) error {
+		return tx.run(`INSERT INTO migrations (name, checksum, applied_at) VALUES ('9998_later.sql', 'x', 1), ('9999_last.sql', 'x', 1)`)
+	})
+	if err := f.Close(); err != nil {
+		t.Fatal(err)
+	}
+	if db, err := Open(context.Background(), f.path, f.keys, f.clock); err == nil {
+		db.Close()
+		t.Error("it opens")
+	} else if !strings.Contains(err.Error(), "9998_later.sql, 9999_last.sql") {
+		t.Error(err)
+	}
+}
+
+func TestWhatWasSpentBeforeTheKeysGrewWithTimeStaysSpent(t *testing.T) {
+	f := open(t)
+	expires := start.Add(5 * time.Minute)
+	f.update(t, func(tx *Tx) error {
+		for _, text := range []string{`DROP INDEX freeze_links_by_expiry`, `DROP INDEX former_emails_by_end`, `DROP INDEX outbox_by_end`, `DELETE FROM migrations WHERE name = '0002_purge.sql'`} {
+			if err := tx.run(text); err != nil {
+				return err
+			}
+		}
+		return tx.run(`INSERT INTO spent_challenges (nonce, expires_at) VALUES ($1, $2)`, []byte{0, 1, 0xff}, millis(expires))
+	})
+	f.reopen(t)
+	err := f.Update(context.Background(), func(tx *Tx) error { return tx.SpendLoginChallenge([]byte{0, 1, 0xff}, expires) })
+	if !errors.Is(err, ErrExists) {
+		t.Errorf("it is spent once more: %v", err)
+	}
+}
+
 func TestTheDatabaseIsItsOwnersAlone(t *testing.T) {
 	f := open(t)
 	f.update(t, func(tx *Tx) error { return put(tx, "x") })

@@ -1,6 +1,7 @@
 package store
 
 import (
+	"errors"
 	"time"
 
 	"countersign/internal/secret"
@@ -84,6 +85,12 @@ func (tx *Tx) WithdrawalsPage(accountID, before string, limit int) ([]Withdrawal
 	return rows(tx, (*Withdrawal).fields, `SELECT `+withdrawalColumns+` WHERE w.account_id = $1 AND w.id < $2 ORDER BY w.id DESC LIMIT $3`, accountID, before, limit)
 }
 
+// Waiting counts an account's withdrawals that can still be approved, and tells when the first of them expires.
+func (tx *Tx) Waiting(accountID string) (n int, first time.Time, err error) {
+	return n, first, tx.row([]any{&n, at{&first}}, `SELECT count(*), coalesce(min(expires_at), 0) FROM withdrawals WHERE account_id = $1 AND state = 'requested' AND expires_at > $2`,
+		accountID, millis(tx.Now))
+}
+
 // OpenWithdrawals reads what a freeze cancels: requested, and approved but not handed over.
 func (tx *Tx) OpenWithdrawals(accountID string) ([]Withdrawal, error) {
 	return rows(tx, (*Withdrawal).fields, `SELECT `+withdrawalColumns+` WHERE w.account_id = $1 AND w.state IN ('requested', 'approved')`, accountID)
@@ -118,11 +125,30 @@ func (tx *Tx) UsedAddress(accountID, network, address, memo string) (time.Time, 
 	for _, index := range tx.keys.MACs("address-index", []byte(network), []byte(address)) {
 		err := tx.row([]any{at{&last}}, `SELECT decided_at FROM withdrawals WHERE account_id = $1 AND network = $2 AND address_index = $3 AND memo = $4 AND state IN ('approved', 'handed_over')
 			ORDER BY decided_at DESC LIMIT 1`, accountID, network, index, memo)
-		if err != ErrNotFound {
+		if !errors.Is(err, ErrNotFound) {
 			return last, err
 		}
 	}
 	return last, ErrNotFound
+}
+
+// Recipient is where withdrawals go: another memo is another recipient.
+type Recipient struct{ Network, Address, Memo string }
+
+// UsedAddresses tells when withdrawals of an account to each recipient were last approved. Addresses are compared, not their
+// keyed indexes: an entry of the book and a withdrawal may be from before and after a rotation of the key.
+func (tx *Tx) UsedAddresses(accountID string) (map[Recipient]time.Time, error) {
+	type used struct {
+		to   Recipient
+		last time.Time
+	}
+	list, err := rows(tx, func(u *used) []any { return []any{&u.to.Network, &u.to.Address, &u.to.Memo, at{&u.last}} },
+		`SELECT network, address, memo, max(decided_at) FROM withdrawals WHERE account_id = $1 AND state IN ('approved', 'handed_over') GROUP BY network, address, memo`, accountID)
+	out := map[Recipient]time.Time{}
+	for _, u := range list {
+		out[u.to] = u.last
+	}
+	return out, err
 }
 
 // Balance is what the business says an account has available of an asset.
@@ -155,10 +181,33 @@ func addressPlace(id string) secret.Place {
 	return secret.Place{Table: "addresses", Column: "address", Row: id}
 }
 
-// AddAddress saves an address. ErrExists if the book has it.
+// AddAddress saves an address. ErrExists if the book has it, under whichever key.
 func (tx *Tx) AddAddress(a *Address) error {
+	if _, err := tx.SavedAddress(a.AccountID, a.Network, a.Address, a.Memo); err == nil {
+		return ErrExists
+	} else if !errors.Is(err, ErrNotFound) {
+		return err
+	}
 	return tx.run(`INSERT INTO addresses (id, account_id, label, network, address_sealed, address_index, memo, created_at) VALUES ($1, $2, $3, $4, $5, $6, $7, $8)`,
 		a.ID, a.AccountID, a.Label, a.Network, tx.keys.Seal(addressPlace(a.ID), []byte(a.Address)), tx.addressIndex(a.Network, a.Address), a.Memo, millis(a.CreatedAt))
+}
+
+// SavedAddress reads the entry of the book with this address and memo; ErrNotFound if there is none.
+func (tx *Tx) SavedAddress(accountID, network, address, memo string) (*Address, error) {
+	a := Address{AccountID: accountID, Network: network, Address: address, Memo: memo}
+	for _, index := range tx.keys.MACs("address-index", []byte(network), []byte(address)) {
+		err := tx.row([]any{&a.ID, &a.Label, at{&a.CreatedAt}}, `SELECT id, label, created_at FROM addresses WHERE account_id = $1 AND network = $2 AND address_index = $3 AND memo = $4`,
+			accountID, network, index, memo)
+		if !errors.Is(err, ErrNotFound) {
+			return &a, err
+		}
+	}
+	return nil, ErrNotFound
+}
+
+// CountAddresses tells how many entries the address book has.
+func (tx *Tx) CountAddresses(accountID string) (n int, err error) {
+	return n, tx.row([]any{&n}, `SELECT count(*) FROM addresses WHERE account_id = $1`, accountID)
 }
 
 // Addresses reads the address book, 500 entries at most.

@@ -327,6 +327,15 @@ func (c *Customer) Withdraw(amount string) *Withdrawal {
 	return w
 }
 
+// WithdrawTo requests a withdrawal of USDT to an address.
+func (c *Customer) WithdrawTo(network, address, amount string) *Withdrawal {
+	c.Kit.T.Helper()
+	w := &Withdrawal{}
+	body := map[string]any{"asset": "USDT", "network": network, "address": address, "amount": amount}
+	c.Send("POST", "/v1/withdrawals", body, map[string]string{"Idempotency-Key": fmt.Sprintf("key-%d-%s", time.Now().UnixNano(), amount)}).OK().Into(w)
+	return w
+}
+
 // RequestWithdrawal requests a withdrawal of USDT under an idempotency key.
 func (c *Customer) RequestWithdrawal(key, amount string) *Answer {
 	c.Kit.T.Helper()

@@ -123,6 +123,11 @@ func (k *Kit) Close() {
 	}
 	k.Server.Close()
 	k.Server = nil
+	for _, m := range k.Inbox.All() {
+		if m.Subject == "Your account was changed" || m.Subject == "Your code to confirm a change" {
+			k.T.Errorf("a message to %s has no words of its own: %q", m.To, m.Text)
+		}
+	}
 	if k.beside != nil {
 		if err := k.beside.Close(); err != nil {
 			k.T.Error(err)

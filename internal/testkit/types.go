@@ -97,12 +97,18 @@ type (
 		AddressKnown  string     `json:"address_known"`
 		ExpiresAt     time.Time  `json:"expires_at"`
 		WaitsUntil    *time.Time `json:"waits_until"`
+		Lookalike     *Lookalike `json:"lookalike"`
 		DetailsDigest string     `json:"details_digest"`
 		Fingerprint   *string    `json:"fingerprint"`
 		ApprovedBy    *struct {
 			Way     string `json:"way"`
 			Passkey string `json:"passkey"`
 		} `json:"approved_by"`
+	}
+	// Lookalike is a saved address that another could be mistaken for.
+	Lookalike struct {
+		Address string `json:"address"`
+		Label   string `json:"label"`
 	}
 	// Account is the overview.
 	Account struct {

@@ -21,6 +21,10 @@ func (e *Engine) Begin(ctx context.Context, c Caller, r Request) (*View, error) 
 	}
 	var view *View
 	err := e.DB.Update(ctx, func(tx *store.Tx) error {
+		// Each is a row, and so is each that the policy refuses.
+		if err := e.allow(tx, e.Limits.InSession, "in-session", []byte(c.sessionID())); err != nil {
+			return err
+		}
 		v := &store.Verification{AccountID: c.AccountID(), Purpose: r.Purpose, Object: r.Object, SessionID: c.sessionID(), BudgetKey: e.sessionBudget(c)}
 		err := tx.Nested(func() (err error) {
 			view, err = e.begin(tx, c, v, &r, action)

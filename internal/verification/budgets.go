@@ -127,6 +127,11 @@ func (e *Engine) Admit(tx *store.Tx, c Caller, accountID string) error {
 	return e.allow(tx, e.Limits.Begins, "begins", []byte(c.network()))
 }
 
+// AdmitWithdrawal takes one withdrawal from what an account may request, or refuses.
+func (e *Engine) AdmitWithdrawal(tx *store.Tx, accountID string) error {
+	return e.allow(tx, e.Limits.Withdrawals, "withdrawals", []byte(accountID))
+}
+
 // use is one message taken from one budget.
 type use struct {
 	allowance  store.Allowance

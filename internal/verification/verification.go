@@ -50,7 +50,6 @@ type Caller struct {
 	Browser    string // as people know it: "Safari on iPhone"
 	Address    string // IP address
 	Origin     string // one of the configured origins
-	Locale     string
 }
 
 // From is the caller as a notice describes them.
@@ -181,6 +180,11 @@ type Limits struct {
 	Guesses, GuessesInADay store.Allowance
 	// Begins are verifications begun without a session from one client address.
 	Begins store.Allowance
+	// InSession are verifications begun in one session.
+	InSession store.Allowance
+	// Withdrawals are withdrawals that one account requests, and Requested how many of them may wait for approval at once.
+	Withdrawals store.Allowance
+	Requested   int
 	// SendTo, SendFor, SendFrom and SendAll are messages to one destination, for one account, from one client address, and in all.
 	SendTo, SendFor, SendFrom, SendAll store.Allowance
 	// SendOpen are messages about one identifier that one client address asks for without a session.
@@ -202,6 +206,9 @@ func DefaultLimits() Limits {
 		SendFrom:      store.Allowance{Limit: 60, Window: hour},
 		SendAll:       store.Allowance{Limit: 20000, Window: hour},
 		Refusals:      store.Allowance{Limit: 100, Window: hour},
+		InSession:     store.Allowance{Limit: 120, Window: hour},
+		Withdrawals:   store.Allowance{Limit: 60, Window: hour},
+		Requested:     20,
 	}
 }
 

@@ -36,33 +36,43 @@ type AddressCheck struct {
 	Label     string     `json:"label"`
 	Lookalike *Lookalike `json:"lookalike"`
 
-	savedAt time.Time
+	savedAt time.Time // zero unless it is saved
+	used    bool      // whether or not it is saved too
 }
 
 // known tells whether an address is saved, was used, or is new to the account. Another memo is another recipient.
 func (s *Service) known(tx *store.Tx, accountID, network, address, memo string) (AddressCheck, error) {
-	list, err := tx.Addresses(accountID)
-	if err != nil {
-		return AddressCheck{}, err
-	}
 	out := AddressCheck{OK: true, Address: address, Groups: asset.Groups(address), Known: "new"}
-	for _, a := range list {
-		if a.Network == network && a.Address == address && a.Memo == memo {
-			out.Known, out.Label, out.savedAt = "saved", a.Label, a.CreatedAt
-			return out, nil
-		}
-	}
 	if _, err := tx.UsedAddress(accountID, network, address, memo); err == nil {
-		out.Known = "used"
+		out.Known, out.used = "used", true
+	} else if !errors.Is(err, store.ErrNotFound) {
+		return out, err
+	}
+	if a, err := tx.SavedAddress(accountID, network, address, memo); err == nil {
+		out.Known, out.Label, out.savedAt = "saved", a.Label, a.CreatedAt
 	} else if !errors.Is(err, store.ErrNotFound) {
 		return out, err
 	}
 	return out, nil
 }
 
+// addressBook reads an account's book when it is first asked for. Every address has to be opened, so a page reads it once.
+type addressBook struct {
+	list []store.Address
+	read bool
+}
+
+func (b *addressBook) entries(tx *store.Tx, accountID string) (_ []store.Address, err error) {
+	if !b.read {
+		b.list, err = tx.Addresses(accountID)
+		b.read = err == nil
+	}
+	return b.list, err
+}
+
 // lookalike finds a saved address that a new one could be mistaken for: address poisoning counts on matching ends.
-func (s *Service) lookalike(tx *store.Tx, accountID, network, address string) (*Lookalike, error) {
-	list, err := tx.Addresses(accountID)
+func lookalike(tx *store.Tx, b *addressBook, accountID, network, address string) (*Lookalike, error) {
+	list, err := b.entries(tx, accountID)
 	if err != nil {
 		return nil, err
 	}
@@ -89,13 +99,25 @@ func (s *Service) CheckAddress(ctx context.Context, c verification.Caller, netwo
 		if out, err = s.known(tx, c.AccountID(), network, canonical, memo); err != nil || out.Known != "new" {
 			return err
 		}
-		out.Lookalike, err = s.lookalike(tx, c.AccountID(), network, canonical)
+		out.Lookalike, err = lookalike(tx, &addressBook{}, c.AccountID(), network, canonical)
 		return err
 	})
 	return &out, err
 }
 
-// Addresses lists the address book, 500 entries at most.
+// maxAddresses is how many entries an address book has at most: it is read whole, to look for look-alikes.
+const maxAddresses = 500
+
+// room refuses where the book is full.
+func room(tx *store.Tx, accountID string) error {
+	n, err := tx.CountAddresses(accountID)
+	if err == nil && n >= maxAddresses {
+		err = refusal.Field("address_book_full", "address", "The address book has as many entries as it can have. Delete one first.")
+	}
+	return err
+}
+
+// Addresses lists the address book.
 func (s *Service) Addresses(ctx context.Context, c verification.Caller) (*verification.Page[AddressView], error) {
 	page := &verification.Page[AddressView]{Items: []AddressView{}}
 	err := s.Engine.DB.View(ctx, func(tx *store.Tx) error {
@@ -103,13 +125,14 @@ func (s *Service) Addresses(ctx context.Context, c verification.Caller) (*verifi
 		if err != nil {
 			return err
 		}
+		used, err := tx.UsedAddresses(c.AccountID())
+		if err != nil {
+			return err
+		}
 		for i := range list {
 			v := viewAddress(&list[i])
-			last, err := tx.UsedAddress(c.AccountID(), v.Network, v.Address, v.Memo)
-			if err == nil {
+			if last, ok := used[store.Recipient{Network: v.Network, Address: v.Address, Memo: v.Memo}]; ok {
 				v.LastUsedAt = &last
-			} else if !errors.Is(err, store.ErrNotFound) {
-				return err
 			}
 			page.Items = append(page.Items, v)
 		}
@@ -143,7 +166,7 @@ func (s *Service) DeleteAddress(ctx context.Context, c verification.Caller, id s
 	})
 }
 
-func (s *Service) beginSave(_ *store.Tx, _ *store.Account, _ verification.Caller, r *verification.Request) (verification.Payload, *verification.NewFactor, error) {
+func (s *Service) beginSave(tx *store.Tx, a *store.Account, _ verification.Caller, r *verification.Request) (verification.Payload, *verification.NewFactor, error) {
 	var none verification.Payload
 	in := r.Address
 	if in == nil {
@@ -161,6 +184,9 @@ func (s *Service) beginSave(_ *store.Tx, _ *store.Account, _ verification.Caller
 	if err != nil {
 		return none, nil, err
 	}
+	if err := room(tx, a.ID); err != nil {
+		return none, nil, err
+	}
 	return verification.Payload{Address: &verification.AddressInput{Label: in.Label, Network: in.Network, Address: canonical, Memo: in.Memo}}, nil, nil
 }
 
@@ -176,8 +202,12 @@ func (s *Service) network(id string) (asset.Network, bool) {
 
 func (s *Service) finishSave(tx *store.Tx, c *verification.Completed) (*verification.Result, error) {
 	in := c.Payload.Address
+	// Again: others may have been saved meanwhile.
+	if err := room(tx, c.Account.ID); err != nil {
+		return nil, err
+	}
 	entry := &store.Address{ID: secret.NewID("adr", tx.Now), AccountID: c.Account.ID, Label: in.Label, Network: in.Network, Address: in.Address, Memo: in.Memo, CreatedAt: tx.Now}
-	if err := tx.AddAddress(entry); err == store.ErrExists {
+	if err := tx.AddAddress(entry); errors.Is(err, store.ErrExists) {
 		return nil, refusal.Field("conflict", "address", "This address is in the book already.")
 	} else if err != nil {
 		return nil, err

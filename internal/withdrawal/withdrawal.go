@@ -28,8 +28,12 @@ import (
 	"countersign/internal/verification"
 )
 
-// Life is how long a requested withdrawal waits for its approval.
-const Life = 10 * time.Minute
+const (
+	// Life is how long a requested withdrawal waits for its approval.
+	Life = 10 * time.Minute
+	// WaitedLife is how long it does after the wait of a new address: nobody sits there when that ends.
+	WaitedLife = 24 * time.Hour
+)
 
 // Service runs the flow. Its fields are set once.
 type Service struct {
@@ -118,6 +122,9 @@ func (s *Service) Request(ctx context.Context, c verification.Caller, key string
 		} else if !errors.Is(err, store.ErrNotFound) {
 			return err
 		}
+		if err := s.admit(tx, c.AccountID()); err != nil {
+			return err
+		}
 		a, err := tx.Account(c.AccountID())
 		if err != nil {
 			return err
@@ -137,6 +144,18 @@ func (s *Service) Request(ctx context.Context, c verification.Caller, key string
 		return err
 	})
 	return view, err
+}
+
+// admit bounds what an account may request: in an hour, and at once.
+func (s *Service) admit(tx *store.Tx, accountID string) error {
+	if err := s.Engine.AdmitWithdrawal(tx, accountID); err != nil {
+		return err
+	}
+	waiting, first, err := tx.Waiting(accountID)
+	if err == nil && waiting >= s.Engine.Limits.Requested {
+		err = refusal.New("rate_limited", "Too many withdrawals wait for approval. Approve some of them, or cancel them.").Until(first)
+	}
+	return err
 }
 
 // check judges the input and what the account may do now, and makes the row.
@@ -161,7 +180,7 @@ func (s *Service) check(tx *store.Tx, a *store.Account, in Input) (*store.Withdr
 	}
 	w := &store.Withdrawal{ID: secret.NewID("wd", tx.Now), AccountID: a.ID, State: store.Requested, Asset: as.Code, Network: network.ID, Address: address, Memo: in.Memo,
 		Amount: in.Amount, Fee: network.Fee.String(), AddressKnown: known.Known, Label: known.Label, RequestedAt: tx.Now, ExpiresAt: tx.Now.Add(Life)}
-	if known.Known != "used" && s.Holds.NewAddress > 0 {
+	if !known.used && s.Holds.NewAddress > 0 {
 		if until := known.savedAt.Add(s.Holds.NewAddress); known.Known == "new" {
 			w.WaitsUntil = tx.Now.Add(s.Holds.NewAddress)
 		} else if until.After(tx.Now) {
@@ -169,7 +188,7 @@ func (s *Service) check(tx *store.Tx, a *store.Account, in Input) (*store.Withdr
 		}
 	}
 	if !w.WaitsUntil.IsZero() {
-		w.ExpiresAt = w.WaitsUntil.Add(Life) // or it would expire before it could be approved
+		w.ExpiresAt = w.WaitsUntil.Add(WaitedLife)
 	}
 	// Whatever a proof could be made from must be expressible: refuse here what the canonical form refuses.
 	if _, err := s.canonical(w); err != nil {
@@ -265,8 +284,9 @@ func (s *Service) List(ctx context.Context, c verification.Caller, cursor string
 			list = list[:limit]
 			page.Next = &list[limit-1].ID
 		}
+		var book addressBook
 		for i := range list {
-			v, err := s.view(tx, &list[i])
+			v, err := s.viewWith(tx, &list[i], &book)
 			if err != nil {
 				return err
 			}
@@ -294,6 +314,10 @@ func (s *Service) Proof(ctx context.Context, c verification.Caller, id string) (
 }
 
 func (s *Service) view(tx *store.Tx, w *store.Withdrawal) (*View, error) {
+	return s.viewWith(tx, w, &addressBook{})
+}
+
+func (s *Service) viewWith(tx *store.Tx, w *store.Withdrawal, book *addressBook) (*View, error) {
 	canonical, err := s.canonical(w)
 	if err != nil {
 		return nil, err
@@ -304,11 +328,11 @@ func (s *Service) view(tx *store.Tx, w *store.Withdrawal) (*View, error) {
 	if w.State == store.Requested && !w.ExpiresAt.After(tx.Now) {
 		v.State = store.Expired
 	}
-	if as, network, err := s.lookUp(w.Asset, w.Network); err == nil {
+	if v.Receives, err = receives(w.Amount, w.Fee); err != nil {
+		return nil, err
+	}
+	if _, network, err := s.lookUp(w.Asset, w.Network); err == nil {
 		v.NetworkName, v.Standard = network.Name, network.Standard
-		if v.Receives, err = receives(as, w.Amount, w.Fee); err != nil {
-			return nil, err
-		}
 	}
 	if s.Fiat != nil {
 		if fiat, known := s.Fiat(w.Asset, w.Amount); known {
@@ -330,19 +354,20 @@ func (s *Service) view(tx *store.Tx, w *store.Withdrawal) (*View, error) {
 		v.Fingerprint, v.SignatureDigest = &fingerprint, &signature
 	}
 	if w.State == store.Requested && w.AddressKnown == "new" {
-		if v.Lookalike, err = s.lookalike(tx, w.AccountID, w.Network, w.Address); err != nil {
+		if v.Lookalike, err = lookalike(tx, book, w.AccountID, w.Network, w.Address); err != nil {
 			return nil, err
 		}
 	}
 	return v, nil
 }
 
-func receives(as asset.Asset, amount, fee string) (string, error) {
-	a, err := asset.ParseAmount(amount, as.Decimals)
+// receives does not ask the catalogue: what was requested reads the same once its asset is offered no longer.
+func receives(amount, fee string) (string, error) {
+	a, err := asset.ParseAmount(amount, asset.MaxDecimals)
 	if err != nil {
 		return "", err
 	}
-	f, err := asset.ParseAmount(fee, as.Decimals)
+	f, err := asset.ParseAmount(fee, asset.MaxDecimals)
 	if err != nil {
 		return "", err
 	}

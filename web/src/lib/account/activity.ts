@@ -156,7 +156,7 @@ function ofEvent(event: ActivityEvent, names: (passkeyId: string) => string): Ep
     case 'sessions.ended':
       return is(activity.sessionsEnded(event.data['which'] ?? ''), LogOut, 'changes', { line: confirmed });
     case 'address.saved':
-      return is(activity.addressSaved(event.data['label'] ?? ''), BookUser, 'changes', { line: confirmed });
+      return is(activity.addressSaved, BookUser, 'changes', { line: confirmed });
     case 'address.deleted':
       return is(activity.addressDeleted, BookUser, 'changes');
   }

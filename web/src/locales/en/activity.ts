@@ -101,7 +101,7 @@ export default {
   passwordReset: 'Password reset',
   phraseSet: 'Anti-phishing phrase changed',
   sessionsEnded: (which: string) => (which === 'others' ? 'Other devices signed out' : 'A device was signed out'),
-  addressSaved: (label: string) => (label ? `Address saved: ${label}` : 'Address saved'),
+  addressSaved: 'Address saved',
   addressDeleted: 'Address deleted',
   other: 'Account event',
   way: (way: string) => (way === 'passkey' ? 'Confirmed by passkey' : 'Confirmed with codes'),

@@ -62,6 +62,7 @@ export default {
     insufficient_balance: { title: 'More than you have', line: 'Lower the amount.' },
     below_minimum: { title: 'Below the network’s minimum', line: 'Raise the amount.' },
     address_invalid: { title: 'Not an address of this network', line: 'Check it, or choose another network.' },
+    address_book_full: { title: 'Your address book is full', line: 'Delete an address first. Nothing was saved.' },
     memo_invalid: { title: 'This memo can’t be used', line: 'Check it with the recipient.' },
     amount_invalid: { title: 'Not an amount', line: 'Use digits, such as 250.5.' },
     withdrawal_expired: { title: 'This request expired', line: 'Nothing was sent.' },
