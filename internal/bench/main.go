@@ -147,7 +147,7 @@ func measure(logins, most int, profile string) error {
 		}
 	}
 	rate := float64(sample*rounds) / took.Seconds()
-	times, err := small.load(small.devices, min(logins, int(rate/2*10)), rate/2)
+	times, err := small.load(small.devices, min(logins, int(rate/2*4)), rate/2)
 	if err != nil {
 		return err
 	}

@@ -26,7 +26,7 @@ import (
 
 // workers send logins at the same time; users are the accounts that they log in to.
 const (
-	workers = 16
+	workers = 64
 	users   = 400
 )
 
