@@ -28,10 +28,10 @@ type SignedIn struct {
 
 // signIn makes a session with a fresh token, and tells the customer about a browser that was not seen before.
 func (s *Service) signIn(tx *store.Tx, a *store.Account, c verification.Caller, method, passkeyID string) (*SignedIn, error) {
-	token, hash := secret.NewToken()
 	session := &store.Session{ID: secret.NewID("ses", tx.Now), AccountID: a.ID, Method: method, PasskeyID: passkeyID, Epoch: tx.Epoch(), Browser: c.Browser, Address: c.Address,
 		CreatedAt: tx.Now, LastSeenAt: tx.Now, ExpiresAt: tx.Now.Add(SessionAbsolute)}
-	if err := tx.AddSession(session, hash); err != nil {
+	token, err := tx.AddSession(session)
+	if err != nil {
 		return nil, err
 	}
 	if c.Session != nil {

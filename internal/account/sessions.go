@@ -7,7 +7,6 @@ import (
 	"time"
 
 	"countersign/internal/refusal"
-	"countersign/internal/secret"
 	"countersign/internal/store"
 	"countersign/internal/verification"
 )
@@ -20,7 +19,7 @@ func (s *Service) Authenticate(ctx context.Context, token string) (*store.Sessio
 	var session *store.Session
 	var stale bool
 	err := s.Engine.DB.View(ctx, func(tx *store.Tx) error {
-		found, err := tx.SessionByToken(secret.HashToken(token))
+		found, err := tx.SessionByToken(token)
 		if errors.Is(err, store.ErrNotFound) {
 			return nil
 		}
@@ -33,7 +32,7 @@ func (s *Service) Authenticate(ctx context.Context, token string) (*store.Sessio
 		return nil
 	})
 	if err == nil && stale {
-		err = s.Engine.DB.Update(ctx, func(tx *store.Tx) error { return tx.SeeSession(session.ID) })
+		err = s.Engine.DB.Update(ctx, func(tx *store.Tx) error { return tx.SeeSession(session.AccountID, session.ID) })
 	}
 	return session, err
 }

@@ -12,7 +12,6 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
-	"slices"
 	"strconv"
 	"strings"
 	"sync"
@@ -27,81 +26,79 @@ import (
 
 // workers send logins at the same time; users are the accounts that they log in to.
 const (
-	workers = 16
+	workers = 64
 	users   = 400
 )
 
-type setup struct{ accounts, passkeys int }
-
-type result struct {
-	cpu        time.Duration // of the server, for each login
-	p99, start time.Duration
-	idle       int64 // bytes resident
+// setup is what a database holds: accounts with one passkey each, but the first has passkeys of them.
+type setup struct {
+	accounts, passkeys int
+	profile            string // where the server writes a CPU profile; "" for nowhere
 }
 
-// run fills a database, starts the server as a process of its own, and measures that process.
-func run(bare time.Duration, title string, s setup, logins int, latency bool) (result, error) {
-	var r result
+// server is the measured process, with those who can log in to it.
+type server struct {
+	folder, base string
+	process      *exec.Cmd
+	http         *http.Client
+	devices      []*softkey.Authenticator
+	started      time.Duration // from start to the first answer
+	idle         int64         // bytes resident
+}
+
+// start fills a database and starts a process that serves it. Everybody has signed in once when it returns.
+func start(s setup) (*server, error) {
 	folder, err := os.MkdirTemp("", "bench")
 	if err != nil {
-		return r, err
+		return nil, err
 	}
-	defer os.RemoveAll(folder)
-	if err := os.WriteFile(filepath.Join(folder, "master.key"), []byte(secret.NewMaster()), 0o600); err != nil {
-		return r, err
+	r := &server{folder: folder, http: &http.Client{Transport: &http.Transport{MaxIdleConnsPerHost: workers, MaxConnsPerHost: workers, DisableCompression: true}}}
+	if err := r.begin(s); err != nil {
+		r.stop()
+		return nil, err
 	}
-	devices, err := fill(folder, s)
+	return r, nil
+}
+
+func (r *server) begin(s setup) error {
+	err := os.WriteFile(filepath.Join(r.folder, "master.key"), []byte(secret.NewMaster()), 0o600)
 	if err != nil {
-		return r, err
+		return err
+	}
+	if r.devices, err = fill(r.folder, s); err != nil {
+		return err
 	}
 	self, err := os.Executable()
 	if err != nil {
-		return r, err
+		return err
 	}
-	server := exec.Command(self, "-serve", folder)
-	server.Stderr = os.Stderr
+	r.process = exec.Command(self, "-serve", r.folder, "-profile", s.profile)
+	r.process.Stderr = os.Stderr
 	began := time.Now()
-	if err := server.Start(); err != nil {
-		return r, err
+	if err := r.process.Start(); err != nil {
+		return err
 	}
-	defer func() { server.Process.Signal(syscall.SIGTERM); server.Wait() }()
-	base, err := firstAnswer(folder)
-	if err != nil {
-		return r, err
+	if r.base, err = firstAnswer(r.folder); err != nil {
+		return err
 	}
-	r.start = time.Since(began)
-	if r.idle, err = resident(server.Process.Pid); err != nil {
-		return r, err
+	r.started = time.Since(began)
+	if r.idle, err = resident(r.process.Process.Pid); err != nil {
+		return err
 	}
-	c := &client{base: base, http: &http.Client{Transport: &http.Transport{MaxIdleConnsPerHost: workers, MaxConnsPerHost: workers}}, devices: devices}
-	if _, err := c.load(logins/10, 0); err != nil {
-		return r, err
-	}
-	before, err := processTime(server.Process.Pid)
-	if err != nil {
-		return r, err
-	}
-	began = time.Now()
-	if _, err := c.load(logins, 0); err != nil {
-		return r, err
-	}
-	took := time.Since(began)
-	after, err := processTime(server.Process.Pid)
-	if err != nil {
-		return r, err
-	}
-	r.cpu = (after - before) / time.Duration(logins)
-	rate := float64(logins) / took.Seconds()
-	fmt.Printf("%-52s %8.1f µs of server CPU (%.2f×), %.0f logins/s with the load on the same machine\n", title, micros(r.cpu), ratio(r.cpu, bare), rate)
-	if latency {
-		times, err := c.load(logins, rate/2)
-		if err != nil {
-			return r, err
+	for _, device := range r.devices {
+		if err := r.login(device); err != nil {
+			return err
 		}
-		slices.Sort(times)
-		r.p99 = times[len(times)*99/100]
 	}
-	return r, nil
+	return nil
+}
+
+func (r *server) stop() {
+	if r.process != nil && r.process.Process != nil {
+		_ = r.process.Process.Signal(syscall.SIGTERM)
+		_ = r.process.Wait()
+	}
+	_ = os.RemoveAll(r.folder)
 }
 
 // fill makes the accounts by plain inserts: what is measured is the login, not the way there.
@@ -148,9 +145,6 @@ func fill(folder string, s setup) ([]*softkey.Authenticator, error) {
 			return nil, errors.Join(err, db.Close())
 		}
 	}
-	if s.passkeys > 1 {
-		devices = devices[:1]
-	}
 	return devices, db.Close()
 }
 
@@ -177,21 +171,6 @@ func firstAnswer(folder string) (string, error) {
 	return "", errors.New("the server does not answer")
 }
 
-// processTime is the user and system time of a process so far, in the kernel's ticks of 10 ms.
-func processTime(pid int) (time.Duration, error) {
-	b, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", pid))
-	if err != nil {
-		return 0, err
-	}
-	fields := strings.Fields(string(b[bytes.LastIndexByte(b, ')')+1:]))
-	user, err := strconv.Atoi(fields[11])
-	if err != nil {
-		return 0, err
-	}
-	system, err := strconv.Atoi(fields[12])
-	return time.Duration(user+system) * 10 * time.Millisecond, err
-}
-
 func resident(pid int) (int64, error) {
 	b, err := os.ReadFile(fmt.Sprintf("/proc/%d/statm", pid))
 	if err != nil {
@@ -201,14 +180,8 @@ func resident(pid int) (int64, error) {
 	return pages * int64(os.Getpagesize()), err
 }
 
-type client struct {
-	base    string
-	http    *http.Client
-	devices []*softkey.Authenticator
-}
-
-// load logs in n times; perSecond bounds the rate, 0 does not. It returns how long each login took, from when it was due.
-func (c *client) load(n int, perSecond float64) ([]time.Duration, error) {
+// load logs in n times, as anybody of these; perSecond bounds the rate, 0 does not. It returns how long each login took, from when it was due.
+func (r *server) load(as []*softkey.Authenticator, n int, perSecond float64) ([]time.Duration, error) {
 	times := make([]time.Duration, n)
 	var next atomic.Int64
 	var wait sync.WaitGroup
@@ -226,7 +199,7 @@ func (c *client) load(n int, perSecond float64) ([]time.Duration, error) {
 					due = began.Add(time.Duration(float64(i) / perSecond * float64(time.Second)))
 					time.Sleep(time.Until(due))
 				}
-				if err := c.login(c.devices[rand.IntN(len(c.devices))]); err != nil {
+				if err := r.login(as[rand.IntN(len(as))]); err != nil {
 					errs[w] = err
 					return
 				}
@@ -238,37 +211,51 @@ func (c *client) load(n int, perSecond float64) ([]time.Duration, error) {
 	return times, errors.Join(errs...)
 }
 
-func (c *client) login(device *softkey.Authenticator) error {
+func (r *server) login(device *softkey.Authenticator) error {
 	var options struct {
 		PublicKey json.RawMessage `json:"public_key"`
 	}
-	if err := c.post("/v1/login/passkey/options", map[string]any{}, &options); err != nil {
+	if err := r.post("/v1/login/passkey/options", map[string]any{}, &options); err != nil {
 		return err
 	}
 	credential, err := device.Get(options.PublicKey)
 	if err != nil {
 		return err
 	}
-	return c.post("/v1/login/passkey", map[string]any{"credential": json.RawMessage(credential)}, nil)
+	return r.post("/v1/login/passkey", map[string]any{"credential": json.RawMessage(credential)}, nil)
 }
 
 // device is one browser that has signed in before: a new one each time would measure the e-mail about it.
 var device = func() string { token, _ := secret.NewToken(); return token }()
 
-func (c *client) post(path string, body, into any) error {
+// headers are those that Safari on an iPhone sends.
+var headers = map[string]string{
+	"Accept":          "*/*",
+	"Accept-Encoding": "gzip, deflate, br",
+	"Accept-Language": "en-GB,en;q=0.9",
+	"Content-Type":    "application/json",
+	"Cookie":          "device=" + device,
+	"Origin":          origin,
+	"Priority":        "u=3, i",
+	"Sec-Fetch-Dest":  "empty",
+	"Sec-Fetch-Mode":  "cors",
+	"Sec-Fetch-Site":  "same-origin",
+	"User-Agent":      "Mozilla/5.0 (iPhone; CPU iPhone OS 18_0 like Mac OS X) AppleWebKit/605.1.15 (KHTML, like Gecko) Version/18.0 Mobile/15E148 Safari/604.1",
+}
+
+func (r *server) post(path string, body, into any) error {
 	b, err := json.Marshal(body)
 	if err != nil {
 		return err
 	}
-	req, err := http.NewRequest(http.MethodPost, c.base+path, bytes.NewReader(b))
+	req, err := http.NewRequest(http.MethodPost, r.base+path, bytes.NewReader(b))
 	if err != nil {
 		return err
 	}
-	req.Header.Set("Content-Type", "application/json")
-	req.Header.Set("Origin", origin)
-	req.Header.Set("Cookie", "device="+device)
-	req.Header.Set("User-Agent", "Mozilla/5.0 (iPhone; CPU iPhone OS 18_0 like Mac OS X) AppleWebKit/605.1.15 (KHTML, like Gecko) Version/18.0 Mobile/15E148 Safari/604.1")
-	resp, err := c.http.Do(req)
+	for name, value := range headers {
+		req.Header.Set(name, value)
+	}
+	resp, err := r.http.Do(req)
 	if err != nil {
 		return err
 	}

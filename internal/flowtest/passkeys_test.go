@@ -265,7 +265,9 @@ func TestListsComeInPages(t *testing.T) {
 	c.CreatePasskey()
 	// 69 more, as copies of its row with other ids.
 	for i := range 69 {
-		k.Exec(`INSERT INTO passkeys SELECT 'pk_0' || $1, account_id, $2, public_key, algorithm, aaguid, transports, sign_count, backup_eligible, backup_state, format, rp_id,
+		k.Exec(`INSERT INTO passkeys (id, credential_id, account_id, public_key, algorithm, aaguid, transports, sign_count, backup_eligible, backup_state, format, rp_id,
+			attestation_object, client_data_json, name, withdrawal_power, suspended_at, created_at, created_session, created_on, last_used_at, last_used_from)
+			SELECT 'pk_0' || $1, $2, account_id, public_key, algorithm, aaguid, transports, sign_count, backup_eligible, backup_state, format, rp_id,
 			attestation_object, client_data_json, name, withdrawal_power, suspended_at, created_at, created_session, created_on, last_used_at, last_used_from FROM passkeys LIMIT 1`,
 			fmt.Sprintf("%025d", i), fmt.Appendf(nil, "credential %d", i))
 	}

@@ -2,12 +2,13 @@ package passkey
 
 import (
 	"bytes"
+	"crypto/ecdsa"
+	"crypto/sha256"
 	"crypto/subtle"
 	"errors"
 	"slices"
 	"time"
 
-	"github.com/go-webauthn/webauthn/protocol"
 	"github.com/go-webauthn/webauthn/protocol/webauthncbor"
 	"github.com/go-webauthn/webauthn/protocol/webauthncose"
 )
@@ -96,7 +97,7 @@ func (a Assertion) Verify(resp *Response, key Credential, userHandle []byte) (*R
 	if err := verifyFlags(&auth, a.RP.ID, at); err != nil {
 		return nil, err
 	}
-	if err := a.verifyWithLibrary(resp, client, auth, key); err != nil {
+	if err := verifySignature(resp, key); err != nil {
 		return nil, err
 	}
 	if err := verifyUser(&auth, at); err != nil {
@@ -128,27 +129,32 @@ func (a Assertion) verifyOwner(resp *Response, key Credential, userHandle []byte
 	return nil
 }
 
-// verifyWithLibrary runs the library's own §7.2 over what was read: it holds the signature against the stored key,
-// and repeats the comparisons above. User verification is asked for afterwards.
-func (a Assertion) verifyWithLibrary(resp *Response, client *clientData, auth protocol.AuthenticatorData, key Credential) error {
+// verifySignature checks step 21: the signature over the authenticator data and the hash of the client data.
+func verifySignature(resp *Response, key Credential) error {
+	hash := sha256.Sum256(resp.ClientDataJSON)
+	signed := append(slices.Clip(resp.AuthenticatorData), hash[:]...)
+	bad := refuse("signature", assertionSteps.signature)
+	if key.Algorithm == algES256 {
+		public, err := parseES256(key.PublicKey)
+		if err != nil {
+			return err
+		}
+		// It takes DER and nothing else (§6.5.5).
+		if digest := sha256.Sum256(signed); !ecdsa.VerifyASN1(public, digest[:], resp.Signature) {
+			return bad
+		}
+		return nil
+	}
 	var declared webauthncose.PublicKeyData
 	if err := webauthncbor.Unmarshal(key.PublicKey, &declared); err != nil || declared.Algorithm != key.Algorithm {
-		return errors.New("passkey: the stored public key is not of the stored algorithm")
+		return errStoredKey
 	}
-	parsed := protocol.ParsedCredentialAssertionData{
-		Response: protocol.ParsedAssertionResponse{
-			CollectedClientData: client.collected(),
-			AuthenticatorData:   auth,
-			Signature:           resp.Signature,
-		},
-	}
-	parsed.Raw.AssertionResponse.ClientDataJSON = resp.ClientDataJSON
-	parsed.Raw.AssertionResponse.AuthenticatorData = resp.AuthenticatorData
-	err := parsed.Verify(encodeBase64(a.Challenge), a.RP.ID, "", []string{a.Origin}, nil, nil,
-		protocol.TopOriginExplicitVerificationMode, false, false, true, key.PublicKey,
-		protocol.SignaturePolicy{ECDSAEncoding: protocol.ECDSASignatureEncodingDER})
+	public, err := webauthncose.ParsePublicKey(key.PublicKey)
 	if err != nil {
-		return refuse("signature", assertionSteps.signature)
+		return errStoredKey
+	}
+	if ok, err := webauthncose.VerifySignature(public, signed, resp.Signature); err != nil || !ok {
+		return bad
 	}
 	return nil
 }

@@ -1,7 +1,11 @@
 package passkey
 
 import (
+	"bytes"
 	"crypto/ecdh"
+	"crypto/ecdsa"
+	"crypto/elliptic"
+	"errors"
 	"math/big"
 	"slices"
 
@@ -56,6 +60,35 @@ func checkNewKey(raw []byte) (algorithm int64, err error) {
 		return 0, bad
 	}
 	return algorithm, nil
+}
+
+var errStoredKey = errors.New("passkey: the stored public key is not of the stored algorithm")
+
+// What stands around the coordinates of an ES256 key in CTAP2 canonical CBOR: kty EC2, alg ES256, crv P-256, and two strings of 32 bytes.
+var (
+	es256BeforeX = []byte{0xa5, 0x01, 0x02, 0x03, 0x26, 0x20, 0x01, 0x21, 0x58, 0x20}
+	es256BeforeY = []byte{0x22, 0x58, 0x20}
+)
+
+// parseES256 reads a stored ES256 key. Nearly all passkeys are of this kind, and their keys have one spelling (§6.5.1.1 asks for it),
+// which is read without a CBOR decoder. Keys spelt otherwise are read by the library.
+func parseES256(raw []byte) (*ecdsa.PublicKey, error) {
+	point := make([]byte, 1, 65)
+	point[0] = 4 // uncompressed
+	if x, ok := bytes.CutPrefix(raw, es256BeforeX); ok && len(raw) == 77 && bytes.Equal(x[32:35], es256BeforeY) {
+		point = append(append(point, x[:32]...), x[35:]...)
+	} else {
+		var k coseKey
+		if webauthncbor.Unmarshal(raw, &k) != nil || !k.is(labelKeyType, 2) || !k.is(labelAlgorithm, algES256) || !k.is(labelCurve, 1) {
+			return nil, errStoredKey
+		}
+		point = append(append(point, k.bytes(labelX)...), k.bytes(labelY)...)
+	}
+	public, err := ecdsa.ParseUncompressedPublicKey(elliptic.P256(), point)
+	if err != nil {
+		return nil, errStoredKey
+	}
+	return public, nil
 }
 
 func (k coseKey) integer(label int64) (int64, bool) {

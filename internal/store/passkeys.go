@@ -91,9 +91,11 @@ func (tx *Tx) PasskeysPage(accountID, before string, limit int) ([]Passkey, erro
 	return rows(tx, (*Passkey).fields, `SELECT `+passkeyColumns+` FROM passkeys WHERE account_id = $1 AND id < $2 ORDER BY id DESC LIMIT $3`, accountID, before, limit)
 }
 
-// PasskeysLastUsed reads the passkeys used last.
+// PasskeysLastUsed reads the passkeys used last. It looks at all of the account's, as an index would cost every login more than
+// this costs a creation: 10,000 take some milliseconds.
 func (tx *Tx) PasskeysLastUsed(accountID string, limit int) ([]Passkey, error) {
-	return rows(tx, (*Passkey).fields, `SELECT `+passkeyColumns+` FROM passkeys WHERE account_id = $1 ORDER BY last_used_at DESC LIMIT $2`, accountID, limit)
+	return rows(tx, (*Passkey).fields, `SELECT `+passkeyColumns+` FROM passkeys WHERE account_id = $1 AND id IN
+		(SELECT id FROM passkeys WHERE account_id = $1 ORDER BY last_used_at DESC, id DESC LIMIT $2) ORDER BY last_used_at DESC, id DESC`, accountID, limit)
 }
 
 // CredentialIDs reads all credential ids of an account, or none where there are more than limit.
@@ -169,6 +171,6 @@ func (tx *Tx) SuspendPasskey(accountID, id string) error {
 
 // UsePasskey records a use. It compares the counter that the caller has judged, so that of two uses at once one fails.
 func (tx *Tx) UsePasskey(p *Passkey, signCount uint32, backupState bool, from string) (bool, error) {
-	return tx.once(`UPDATE passkeys SET sign_count = $3, backup_state = $4, last_used_at = $5, last_used_from = $6 WHERE id = $1 AND sign_count = $2`,
-		p.ID, p.SignCount, signCount, backupState, millis(tx.Now), from)
+	return tx.once(`UPDATE passkeys SET sign_count = $3, backup_state = $4, last_used_at = $5, last_used_from = $6 WHERE credential_id = $1 AND sign_count = $2`,
+		p.CredentialID, p.SignCount, signCount, backupState, millis(tx.Now), from)
 }

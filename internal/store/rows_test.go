@@ -308,10 +308,9 @@ func TestAPurgeReadsNoWholeTable(t *testing.T) {
 	}
 	for _, p := range purges {
 		f.update(t, func(tx *Tx) error {
-			plan, err := rows(tx, func(s *step) []any { return []any{&s.id, &s.parent, &s.unused, &s.detail} }, "EXPLAIN QUERY PLAN "+p.text, p.key(tx.Now), purgeBatch)
+			plan, err := rows(tx, func(s *step) []any { return []any{&s.id, &s.parent, &s.unused, &s.detail} }, "EXPLAIN QUERY PLAN "+p.text, millis(tx.Now), purgeBatch)
 			for _, s := range plan {
-				// Of sessions, no more than a batch of the first is read.
-				if strings.HasPrefix(s.detail, "SCAN") && s.detail != "SCAN sessions USING INDEX sqlite_autoindex_sessions_1" && !strings.HasPrefix(s.detail, "SCAN (subquery") {
+				if strings.HasPrefix(s.detail, "SCAN") && !strings.HasPrefix(s.detail, "SCAN (subquery") {
 					t.Errorf("%s: %s", p.text, s.detail)
 				}
 			}
@@ -328,7 +327,8 @@ func TestAPurgeOfManyRowsLetsOthersWriteBetween(t *testing.T) {
 		for i := range many {
 			nonce := fmt.Appendf(nil, "%016d", i)
 			s := Session{ID: secret.NewID("ses", tx.Now), AccountID: "acc_1", CreatedAt: tx.Now, LastSeenAt: tx.Now, ExpiresAt: tx.Now.Add(90 * day)}
-			if err := errors.Join(tx.SpendLoginChallenge(nonce, tx.Now.Add(5*time.Minute)), tx.AddSession(&s, nonce)); err != nil {
+			_, err := tx.AddSession(&s)
+			if err := errors.Join(err, tx.SpendLoginChallenge(nonce, tx.Now.Add(5*time.Minute))); err != nil {
 				return err
 			}
 		}
@@ -336,7 +336,8 @@ func TestAPurgeOfManyRowsLetsOthersWriteBetween(t *testing.T) {
 	})
 	f.advance(121 * day)
 	f.update(t, func(tx *Tx) error {
-		return errors.Join(tx.SpendLoginChallenge([]byte("n"), tx.Now.Add(5*time.Minute)), tx.AddSession(&Session{ID: secret.NewID("ses", tx.Now), AccountID: "acc_1", ExpiresAt: tx.Now.Add(90 * day)}, []byte("n")))
+		_, err := tx.AddSession(&Session{ID: secret.NewID("ses", tx.Now), AccountID: "acc_1", ExpiresAt: tx.Now.Add(90 * day)})
+		return errors.Join(err, tx.SpendLoginChallenge([]byte("n"), tx.Now.Add(5*time.Minute)))
 	})
 	// Every update asks the clock once: what waits for the writer goes on between two of them.
 	var updates atomic.Int64

@@ -1,6 +1,12 @@
 package store
 
-import "time"
+import (
+	"crypto/subtle"
+	"strings"
+	"time"
+
+	"countersign/internal/secret"
+)
 
 // Session is a signed-in browser or app.
 type Session struct {
@@ -20,17 +26,30 @@ func (s *Session) fields() []any {
 	return []any{&s.ID, &s.AccountID, &s.Method, &s.PasskeyID, &s.Epoch, &s.Browser, &s.Address, at{&s.CreatedAt}, at{&s.LastSeenAt}, at{&s.ExpiresAt}, at{&s.EndedAt}}
 }
 
-// AddSession inserts a session under the hash of its token.
-func (tx *Tx) AddSession(s *Session, tokenHash []byte) error {
-	return tx.run(`INSERT INTO sessions (id, token_hash, account_id, method, passkey_id, epoch, browser, address, created_at, last_seen_at, expires_at)
+// AddSession inserts a session, and returns its token: the account's id, the session's, and 256 random bits, with dots between
+// them. The ids say where to look; the hash that is kept of the token proves it.
+func (tx *Tx) AddSession(s *Session) (token string, err error) {
+	random, _ := secret.NewToken()
+	token = s.AccountID + "." + s.ID + "." + random
+	return token, tx.run(`INSERT INTO sessions (account_id, id, token_hash, method, passkey_id, epoch, browser, address, created_at, last_seen_at, expires_at)
 		VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)`,
-		s.ID, tokenHash, s.AccountID, s.Method, s.PasskeyID, s.Epoch, s.Browser, s.Address, millis(s.CreatedAt), millis(s.LastSeenAt), millis(s.ExpiresAt))
+		s.AccountID, s.ID, secret.HashToken(token), s.Method, s.PasskeyID, s.Epoch, s.Browser, s.Address, millis(s.CreatedAt), millis(s.LastSeenAt), millis(s.ExpiresAt))
 }
 
-// SessionByToken reads a session, ended or not.
-func (tx *Tx) SessionByToken(hash []byte) (*Session, error) {
+// SessionByToken reads the session of a token, ended or not; ErrNotFound if the token is not genuine.
+func (tx *Tx) SessionByToken(token string) (*Session, error) {
+	account, rest, _ := strings.Cut(token, ".")
+	id, _, _ := strings.Cut(rest, ".")
 	var s Session
-	return &s, tx.row(s.fields(), `SELECT `+sessionColumns+` FROM sessions WHERE token_hash = $1`, hash)
+	var hash []byte
+	err := tx.row(append(s.fields(), &hash), `SELECT `+sessionColumns+`, token_hash FROM sessions WHERE account_id = $1 AND id = $2`, account, id)
+	if err == nil && subtle.ConstantTimeCompare(hash, secret.HashToken(token)) != 1 {
+		err = ErrNotFound
+	}
+	if err != nil {
+		return nil, err
+	}
+	return &s, nil
 }
 
 // Session reads a session of an account, ended or not.
@@ -46,8 +65,8 @@ func (tx *Tx) Sessions(accountID string, idle time.Duration) ([]Session, error) 
 }
 
 // SeeSession notes that a session was used.
-func (tx *Tx) SeeSession(id string) error {
-	return tx.run(`UPDATE sessions SET last_seen_at = $2 WHERE id = $1 AND last_seen_at < $2`, id, millis(tx.Now))
+func (tx *Tx) SeeSession(accountID, id string) error {
+	return tx.run(`UPDATE sessions SET last_seen_at = $3 WHERE account_id = $1 AND id = $2 AND last_seen_at < $3`, accountID, id, millis(tx.Now))
 }
 
 // EndSession ends one session.

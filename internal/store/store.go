@@ -1,7 +1,7 @@
 // Package store is the database: one file per noun, plain SQL, one transaction type.
 //
 // Everything that changes goes through DB.Update. On SQLite one writer runs the waiting updates one after
-// another, each inside a savepoint of its own, and makes them durable with one commit (synchronous=FULL); an update
+// another and makes them durable with one commit (synchronous=FULL); one that fails is undone alone. An update
 // is answered only after the commit that holds it. Rules live in the packages that call this one, not here.
 package store
 
@@ -159,7 +159,7 @@ func Kept(err error) bool {
 }
 
 // Update runs fn in one serialisable transaction and returns after it is durable. An error of fn rolls back
-// all that it did, unless it is wrapped by Keep. fn must have no effect outside the transaction.
+// all that it did, unless it is wrapped by Keep. fn must have no effect outside the transaction: it may run twice.
 func (db *DB) Update(ctx context.Context, fn func(*Tx) error) error {
 	j := &job{ctx: ctx, fn: fn, done: make(chan struct{})}
 	select {
@@ -234,58 +234,90 @@ func (db *DB) write() {
 }
 
 // batch runs j and the updates that wait behind it, and commits them together.
+//
+// Savepoints cost SQLite copies of the pages that are written, so that at first it does without: where nothing has to be undone, as
+// with nearly every batch, none is missed. Where an update must be undone, the whole batch is, and runs again with savepoints.
 func (db *DB) batch(j *job) {
-	batch := []*job{j}
 	// The batch must end whatever becomes of one caller: its context ends the waiting, not the writing.
 	ctx := context.Background()
-	fail := func(err error) {
-		for _, j := range batch {
+	batch, err := db.together(ctx, j)
+	if errors.Is(err, errUndo) && len(batch) > 1 {
+		err = db.apart(ctx, batch)
+	}
+	for _, j := range batch {
+		if err != nil && !errors.Is(err, errUndo) {
 			j.err = err
-			close(j.done)
 		}
+		close(j.done)
 	}
-	if err := db.exec(ctx, "BEGIN IMMEDIATE"); err != nil {
-		fail(fmt.Errorf("begin: %w", err))
-		return
-	}
-	for i := 0; ; i++ {
-		batch[i].err = db.one(ctx, batch[i])
-		if len(batch) == maxBatch {
-			break
-		}
-		select {
-		case next := <-db.jobs:
-			batch = append(batch, next)
-			continue
-		default:
-		}
-		break
-	}
-	if err := db.commit(ctx); err != nil {
-		db.exec(ctx, "ROLLBACK")
-		fail(fmt.Errorf("commit: %w", err))
-		return
-	}
-	if db.queued {
-		db.queued = false
+	if db.queued && err == nil {
 		select {
 		case db.wake <- struct{}{}:
 		default:
 		}
 	}
-	for _, j := range batch {
-		close(j.done)
-	}
+	db.queued = false
 }
 
-// one runs one update inside its savepoint.
-func (db *DB) one(ctx context.Context, j *job) (err error) {
-	if err := j.ctx.Err(); err != nil {
-		return err
+// errUndo says that an update of a batch failed, and has the error itself; the batch is rolled back.
+var errUndo = errors.New("store: an update failed")
+
+// together runs j and what waits behind it up to the first that fails, and returns them. It commits if none has failed.
+func (db *DB) together(ctx context.Context, j *job) (batch []*job, err error) {
+	return batch, db.transaction(ctx, func() error {
+		for next := j; next != nil && len(batch) < maxBatch; {
+			batch = append(batch, next)
+			tx := db.newTx(ctx)
+			if next.err = next.ctx.Err(); next.err == nil {
+				next.err = guard(func() error { return next.fn(tx) })
+				if next.err != nil && !Kept(next.err) {
+					return errUndo
+				}
+			}
+			select {
+			case next = <-db.jobs:
+			default:
+				next = nil
+			}
+		}
+		return nil
+	})
+}
+
+// apart runs each update of a batch within a savepoint of its own, so that those that fail are undone alone.
+func (db *DB) apart(ctx context.Context, batch []*job) error {
+	db.queued = false
+	return db.transaction(ctx, func() error {
+		for _, j := range batch {
+			tx := db.newTx(ctx)
+			if j.err = j.ctx.Err(); j.err == nil {
+				j.err = tx.savepoint("one_update", func() error { return j.fn(tx) })
+			}
+		}
+		return nil
+	})
+}
+
+// transaction runs fn and commits; an error rolls back.
+func (db *DB) transaction(ctx context.Context, fn func() error) error {
+	if err := db.exec(ctx, "BEGIN IMMEDIATE"); err != nil {
+		return fmt.Errorf("begin: %w", err)
 	}
+	err := fn()
+	if err == nil {
+		if err = db.commit(ctx); err != nil {
+			err = fmt.Errorf("commit: %w", err)
+		}
+	}
+	if err != nil {
+		_ = db.exec(ctx, "ROLLBACK") // fails where SQLite has rolled back of itself
+	}
+	return err
+}
+
+func (db *DB) newTx(ctx context.Context) *Tx {
 	wall := db.clock()
-	tx := &Tx{ctx: ctx, db: db, stmts: &db.writeStmts, conn: db.conn, Now: db.instant(wall), Wall: wall, keys: db.keys}
-	return tx.savepoint("one_update", func() error { return j.fn(tx) })
+	return &Tx{ctx: ctx, db: db, stmts: &db.writeStmts, Now: db.instant(wall), Wall: wall, keys: db.keys}
 }
 
 // commit writes the high-water time when it has moved by more than a second, and commits.

@@ -23,8 +23,7 @@ type Tx struct {
 	db    *DB
 	keys  *secret.Keys
 	stmts *statements
-	sqlTx *sql.Tx   // of a view
-	conn  *sql.Conn // of an update
+	sqlTx *sql.Tx // of a view
 	depth int
 	fresh []string // texts that a view was the first to meet
 }
@@ -40,26 +39,30 @@ func (tx *Tx) Nested(fn func() error) error {
 	return tx.savepoint(fmt.Sprintf("nested%d", tx.depth), fn)
 }
 
-func (tx *Tx) savepoint(name string, fn func() error) (err error) {
+func (tx *Tx) savepoint(name string, fn func() error) error {
 	if err := tx.run("SAVEPOINT " + name); err != nil {
 		return err
 	}
 	tx.depth++
+	err := guard(fn)
+	tx.depth--
+	if err != nil && !Kept(err) {
+		if undo := tx.run("ROLLBACK TO " + name); undo != nil {
+			err = errors.Join(err, undo)
+		}
+	}
+	if release := tx.run("RELEASE " + name); release != nil {
+		err = errors.Join(err, release)
+	}
+	return err
+}
+
+// guard turns a panic into an error: in one update it must neither commit its half nor take its neighbours along.
+func guard(fn func() error) (err error) {
 	returned := false
 	defer func() {
-		tx.depth--
-		// A panic in one update must neither commit its half nor take its neighbours along.
 		if !returned {
 			err = fmt.Errorf("update panicked: %v", recover())
-		}
-		var k kept
-		if err != nil && !errors.As(err, &k) {
-			if undo := tx.run("ROLLBACK TO " + name); undo != nil {
-				err = errors.Join(err, undo)
-			}
-		}
-		if release := tx.run("RELEASE " + name); release != nil {
-			err = errors.Join(err, release)
 		}
 	}()
 	err = fn()

@@ -185,5 +185,5 @@ func (tx *Tx) SpendCeremony(id string) (bool, error) {
 
 // SpendLoginChallenge remembers the nonce of a login challenge; ErrExists if it was spent before.
 func (tx *Tx) SpendLoginChallenge(nonce []byte, expires time.Time) error {
-	return tx.run(`INSERT INTO spent_challenges (nonce, expires_at) VALUES ($1, $2)`, spentKey(expires, nonce), millis(expires))
+	return tx.run(`INSERT INTO spent_challenges (expires_at, nonce) VALUES ($1, $2)`, millis(expires), nonce)
 }

@@ -50,12 +50,13 @@ CREATE TABLE devices (                              -- browsers that have signed
   device_hash BLOB NOT NULL,
   created_at  INTEGER NOT NULL,
   PRIMARY KEY (account_id, device_hash)
-) STRICT;
+) STRICT, WITHOUT ROWID;
 
+-- A token names its session, so that a login writes to this one tree and to no index.
 CREATE TABLE sessions (
-  id           TEXT PRIMARY KEY,
-  token_hash   BLOB NOT NULL UNIQUE,
   account_id   TEXT NOT NULL REFERENCES accounts (id),
+  id           TEXT NOT NULL,
+  token_hash   BLOB NOT NULL,
   method       TEXT NOT NULL,                       -- passkey | codes
   passkey_id   TEXT NOT NULL DEFAULT '',
   epoch        INTEGER NOT NULL,
@@ -64,13 +65,15 @@ CREATE TABLE sessions (
   created_at   INTEGER NOT NULL,
   last_seen_at INTEGER NOT NULL,
   expires_at   INTEGER NOT NULL,                    -- absolute limit
-  ended_at     INTEGER NOT NULL DEFAULT 0
-) STRICT;
-CREATE INDEX sessions_by_account ON sessions (account_id, ended_at, last_seen_at);
+  ended_at     INTEGER NOT NULL DEFAULT 0,
+  PRIMARY KEY (account_id, id)
+) STRICT, WITHOUT ROWID;
+CREATE INDEX sessions_by_expiry ON sessions (expires_at);   -- grows at its end: many logins share its page
 
+-- No index has last_used_at, which every login changes. The long columns come last, so that reading the others skips them.
 CREATE TABLE passkeys (
-  id                 TEXT PRIMARY KEY,
   account_id         TEXT NOT NULL REFERENCES accounts (id),
+  id                 TEXT NOT NULL,
   credential_id      BLOB NOT NULL UNIQUE,          -- unique over all accounts
   public_key         BLOB NOT NULL,                 -- COSE_Key
   algorithm          INTEGER NOT NULL,
@@ -81,8 +84,6 @@ CREATE TABLE passkeys (
   backup_state       INTEGER NOT NULL,
   format             TEXT NOT NULL,
   rp_id              TEXT NOT NULL,
-  attestation_object BLOB NOT NULL,                 -- evidence of how the key came here
-  client_data_json   BLOB NOT NULL,
   name               TEXT NOT NULL,
   withdrawal_power   INTEGER NOT NULL,
   suspended_at       INTEGER NOT NULL DEFAULT 0,
@@ -90,10 +91,11 @@ CREATE TABLE passkeys (
   created_session    TEXT NOT NULL,
   created_on         TEXT NOT NULL,
   last_used_at       INTEGER NOT NULL DEFAULT 0,
-  last_used_from     TEXT NOT NULL DEFAULT ''
+  last_used_from     TEXT NOT NULL DEFAULT '',
+  client_data_json   BLOB NOT NULL,                 -- with attestation_object, the evidence of how the key came here
+  attestation_object BLOB NOT NULL,
+  PRIMARY KEY (account_id, id)
 ) STRICT;
-CREATE INDEX passkeys_by_account ON passkeys (account_id, id);
-CREATE INDEX passkeys_by_use ON passkeys (account_id, last_used_at);
 
 CREATE TABLE verifications (
   id               TEXT PRIMARY KEY,
@@ -149,10 +151,12 @@ CREATE TABLE ceremonies (
 ) STRICT;
 CREATE INDEX ceremonies_by_verification ON ceremonies (verification_id, id);
 
--- Login challenges authenticate themselves; only spent ones are kept, so that none is spent twice.
+-- Login challenges authenticate themselves; only spent ones are kept, so that none is spent twice. The expiry, which the challenge's
+-- MAC covers as well, comes first: what is spent in the same minutes lies together, and is purged together.
 CREATE TABLE spent_challenges (
-  nonce      BLOB PRIMARY KEY,
-  expires_at INTEGER NOT NULL
+  expires_at INTEGER NOT NULL,
+  nonce      BLOB NOT NULL,
+  PRIMARY KEY (expires_at, nonce)
 ) STRICT, WITHOUT ROWID;
 
 CREATE TABLE balances (
@@ -257,3 +261,8 @@ CREATE TABLE budgets (                              -- failures and sendings, co
   strikes    INTEGER NOT NULL DEFAULT 0             -- windows exhausted in a row: the wait grows with them
 ) STRICT, WITHOUT ROWID;
 CREATE INDEX budgets_by_reset ON budgets (resets_at);
+
+-- What Purge looks for, without reading whole tables.
+CREATE INDEX freeze_links_by_expiry ON freeze_links (expires_at);
+CREATE INDEX former_emails_by_end ON former_emails (until);
+CREATE INDEX outbox_by_end ON outbox (ended_at) WHERE state <> 'queued';
