@@ -11,7 +11,7 @@ type AlertInfo struct {
 	// than one not told.
 	Event string
 	At    time.Time
-	// Browser ("Safari on iPhone") and Address (IP) say where it came from.
+	// Browser ("Safari on iPhone") and Address (IP) say where it came from; "" where it was the business itself.
 	Browser, Address string
 	// Facts are further rows, label and value, between what and when.
 	Facts [][2]string
@@ -78,6 +78,11 @@ func (a AlertInfo) copy() eventCopy {
 		return eventCopy{Title: "Your anti-phishing phrase was changed", What: "Anti-phishing phrase changed", Change: true, Lead: "Genuine e-mails after this one carry the new phrase, or none if it was removed."}
 	case "address.saved":
 		return eventCopy{Title: "A withdrawal address was saved", What: "Withdrawal address saved", Change: true, Lead: "It can be chosen for withdrawals."}
+	case "withdrawal.declined":
+		return eventCopy{
+			Title: "A withdrawal was declined", What: "Withdrawal declined", Lead: "Nothing was sent, and your balance is as it was.",
+			After: "If you did not ask for it, freeze your account.",
+		}
 	case "withdrawal.approved":
 		return eventCopy{Title: "A withdrawal was approved", What: "Withdrawal approved", Lead: "Check that these are the details you meant."}
 	case "account.frozen":
@@ -120,7 +125,10 @@ func (b Brand) AlertEmail(to string, a AlertInfo) Message {
 	for _, f := range a.Facts {
 		l.Rows = append(l.Rows, row{clean(f[0]), clean(f[1])})
 	}
-	l.Rows = append(l.Rows, row{"When", instant(a.At)}, row{"Device", plainBrowser(a.Browser)}, row{"IP address", plainAddress(a.Address)})
+	l.Rows = append(l.Rows, row{"When", instant(a.At)})
+	if a.Browser != "" || a.Address != "" {
+		l.Rows = append(l.Rows, row{"Device", plainBrowser(a.Browser)}, row{"IP address", plainAddress(a.Address)})
+	}
 	if a.NotMeURL != "" {
 		l.Link = &link{Text: "This wasn’t me", URL: a.NotMeURL, Freeze: true}
 		l.Note = "It opens a page where you can freeze your account. No sign-in needed. The link works for 72 hours."

@@ -264,8 +264,29 @@ func TestTheBusinessDeclines(t *testing.T) {
 	w := c.Withdraw("20")
 	v := c.Approval(w)
 	ch := c.Challenge(v.ID)
-	if err := k.App.Withdrawals.Decline(context.Background(), w.ID, "risk"); err != nil {
+	for _, reason := range []string{"", "two\nlines", strings.Repeat("x", 201)} {
+		if err := k.App.Withdrawals.Decline(context.Background(), w.ID, reason); err == nil {
+			t.Errorf("the reason %q is taken", reason)
+		}
+	}
+	if err := k.App.Withdrawals.Decline(context.Background(), w.ID, "risk case 77"); err != nil {
 		t.Fatal(err)
+	}
+	k.Deliver()
+	told := 0
+	for _, m := range k.Inbox.All() {
+		if m.To == c.Email && strings.Contains(m.Subject, "declined") && strings.Contains(m.Text, "20 USDT") {
+			told++
+		}
+		if strings.Contains(m.Text, "case 77") {
+			t.Error("the reason is told to the customer")
+		}
+	}
+	if told != 1 {
+		t.Errorf("%d e-mails tell of it", told)
+	}
+	if a := c.Get("/v1/activity").OK(); strings.Contains(string(a.Body), "case 77") {
+		t.Error("the customer can read the reason")
 	}
 	c.SubmitPasskey(v.ID, c.Assert(ch.PublicKey)).Refused("withdrawal_not_requested")
 	if got := c.Withdrawal(w.ID).State; got != "declined" {
@@ -273,6 +294,12 @@ func TestTheBusinessDeclines(t *testing.T) {
 	}
 	if err := k.App.Withdrawals.Decline(context.Background(), w.ID, "risk"); err == nil {
 		t.Error("declined twice")
+	}
+	late := c.Withdraw("20")
+	k.Clock.Advance(11 * time.Minute)
+	c.Post("/v1/withdrawals/"+late.ID+"/cancel", "{}").Refused("withdrawal_expired")
+	if err := k.App.Withdrawals.Decline(context.Background(), late.ID, "risk"); err == nil {
+		t.Error("declined after its time was over")
 	}
 }
 

@@ -4,6 +4,9 @@ import (
 	"context"
 	"crypto/sha256"
 	"encoding/base64"
+	"strings"
+	"unicode"
+	"unicode/utf8"
 
 	"countersign/approval"
 	"countersign/internal/asset"
@@ -63,8 +66,20 @@ func (s *Service) line(tx *store.Tx, a *store.Account, v *store.Verification) (*
 	if err != nil {
 		return nil, missing(err)
 	}
-	n := min(6, len(w.Address)/2)
-	return &delivery.WithdrawalLine{Amount: w.Amount, Asset: w.Asset, AddressStart: w.Address[:n], AddressEnd: w.Address[len(w.Address)-n:]}, nil
+	start, end := ends(w.Address)
+	return &delivery.WithdrawalLine{Amount: w.Amount, Asset: w.Asset, AddressStart: start, AddressEnd: end}, nil
+}
+
+// ends are what a message shows of an address.
+func ends(address string) (start, end string) {
+	n := min(6, len(address)/2)
+	return address[:n], address[len(address)-n:]
+}
+
+// facts are what a security e-mail says of a withdrawal.
+func facts(w *store.Withdrawal) [][2]string {
+	start, end := ends(w.Address)
+	return [][2]string{{"Amount", w.Amount + " " + w.Asset}, {"To", start + "…" + end}}
 }
 
 // finishApproval is the one place where a withdrawal becomes approved. It runs in the transaction that consumes the proof,
@@ -124,12 +139,7 @@ func (s *Service) finishApproval(tx *store.Tx, c *verification.Completed) (*veri
 	if err != nil {
 		return nil, err
 	}
-	line, err := s.line(tx, c.Account, c.V)
-	if err != nil {
-		return nil, err
-	}
-	return &verification.Result{Withdraw: view}, s.Engine.Notifier.Alert(tx, c.Account, "withdrawal.approved", c.Caller.From(),
-		[2]string{"Amount", w.Amount + " " + w.Asset}, [2]string{"To", line.AddressStart + "…" + line.AddressEnd})
+	return &verification.Result{Withdraw: view}, s.Engine.Notifier.Alert(tx, c.Account, "withdrawal.approved", c.Caller.From(), facts(w)...)
 }
 
 // allowed asks the policy once more, with what is true in this transaction.
@@ -198,24 +208,37 @@ func book(tx *store.Tx, w *store.Withdrawal, change func(balance, amount asset.A
 func (s *Service) Cancel(ctx context.Context, c verification.Caller, id string) (*View, error) {
 	var view *View
 	err := s.Engine.DB.Update(ctx, func(tx *store.Tx) error {
-		w, err := tx.Withdrawal(c.AccountID(), id)
-		if err != nil {
-			return missing(err)
-		}
-		if w.State != store.Requested {
-			return refusal.New("withdrawal_not_requested", "This withdrawal is "+w.State+" and cannot be cancelled.").With("state", w.State)
-		}
-		if err := s.end(tx, w, store.Cancelled, c, "customer"); err != nil {
+		if err := verification.Live(tx, c); err != nil {
 			return err
 		}
-		w, err = tx.Withdrawal(c.AccountID(), id)
+		w, err := undecided(tx, c.AccountID(), id, "cancelled")
 		if err != nil {
+			return err
+		}
+		if err := s.end(tx, w, store.Cancelled, c, "customer", ""); err != nil {
+			return err
+		}
+		if w, err = tx.Withdrawal(w.AccountID, id); err != nil {
 			return err
 		}
 		view, err = s.view(tx, w)
 		return err
 	})
 	return view, err
+}
+
+// undecided reads a requested withdrawal whose time is not over, or refuses what was to be done to it.
+func undecided(tx *store.Tx, accountID, id, what string) (*store.Withdrawal, error) {
+	w, err := tx.Withdrawal(accountID, id)
+	switch {
+	case err != nil:
+		return nil, missing(err)
+	case w.State != store.Requested:
+		return nil, refusal.New("withdrawal_not_requested", "This withdrawal is "+w.State+" and cannot be "+what+".").With("state", w.State)
+	case !w.ExpiresAt.After(tx.Now):
+		return nil, refusal.New("withdrawal_expired", "The time to approve this withdrawal is over. Nothing was sent.")
+	}
+	return w, nil
 }
 
 // CancelOpen cancels, at a freeze, what is requested and what is approved but not handed over.
@@ -225,28 +248,36 @@ func (s *Service) CancelOpen(tx *store.Tx, a *store.Account, c verification.Call
 		return err
 	}
 	for i := range open {
-		if err := s.end(tx, &open[i], store.Cancelled, c, "freeze"); err != nil {
+		if err := s.end(tx, &open[i], store.Cancelled, c, "freeze", ""); err != nil {
 			return err
 		}
 	}
 	return nil
 }
 
-// Decline is the business saying no to a requested withdrawal.
+// Decline is the business saying no to a requested withdrawal. The customer is told; reason, 1 to 200 printable characters, is
+// for those who run the service alone.
 func (s *Service) Decline(ctx context.Context, id, reason string) error {
+	if n := utf8.RuneCountInString(reason); n == 0 || n > 200 || strings.ContainsFunc(reason, func(r rune) bool { return !unicode.IsPrint(r) }) {
+		return refusal.Field("invalid_request", "reason", "Give a reason of 1 to 200 printable characters.")
+	}
 	return s.Engine.DB.Update(ctx, func(tx *store.Tx) error {
 		owner, err := tx.WithdrawalOwner(id)
 		if err != nil {
 			return missing(err)
 		}
-		w, err := tx.Withdrawal(owner, id)
+		w, err := undecided(tx, owner, id, "declined")
 		if err != nil {
 			return err
 		}
-		if w.State != store.Requested {
-			return refusal.New("withdrawal_not_requested", "This withdrawal is "+w.State+" and cannot be declined.")
+		if err := s.end(tx, w, store.Declined, verification.Caller{}, "business", reason); err != nil {
+			return err
 		}
-		return s.end(tx, w, store.Declined, verification.Caller{}, reason)
+		a, err := tx.Account(owner)
+		if err != nil {
+			return err
+		}
+		return s.Engine.Notifier.Alert(tx, a, "withdrawal.declined", verification.Caller{}.From(), facts(w)...)
 	})
 }
 
@@ -258,7 +289,7 @@ func (s *Service) ExpireOverdue(ctx context.Context) (n int, err error) {
 			return err
 		}
 		for i := range overdue {
-			if err := s.end(tx, &overdue[i], store.Expired, verification.Caller{}, "deadline"); err != nil {
+			if err := s.end(tx, &overdue[i], store.Expired, verification.Caller{}, "deadline", ""); err != nil {
 				return err
 			}
 		}
@@ -269,7 +300,7 @@ func (s *Service) ExpireOverdue(ctx context.Context) (n int, err error) {
 }
 
 // end moves a withdrawal to one of its final states, and gives back what an approval had taken off the balance.
-func (s *Service) end(tx *store.Tx, w *store.Withdrawal, to string, c verification.Caller, by string) error {
+func (s *Service) end(tx *store.Tx, w *store.Withdrawal, to string, c verification.Caller, by, reason string) error {
 	ok, err := tx.MoveWithdrawal(w.ID, w.State, to, "", "")
 	if err != nil || !ok {
 		return err
@@ -279,5 +310,7 @@ func (s *Service) end(tx *store.Tx, w *store.Withdrawal, to string, c verificati
 			return err
 		}
 	}
-	return tx.Record(c.Event(w.AccountID, "withdrawal."+to, true, map[string]string{"withdrawal": w.ID, "asset": w.Asset, "amount": w.Amount, "by": by}))
+	event := c.Event(w.AccountID, "withdrawal."+to, true, map[string]string{"withdrawal": w.ID, "asset": w.Asset, "amount": w.Amount, "by": by})
+	event.Internal = reason
+	return tx.Record(event)
 }
