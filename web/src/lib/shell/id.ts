@@ -1,4 +1,5 @@
 /** An account's id as it is shown beside a name: the ends only, enough to tell two apart. */
 export function shortId(id: string): string {
-  return id.length > 8 ? `${id.slice(0, 3)} ••• ${id.slice(-3)}` : id;
+  const own = id.replace(/^[a-z]+_/, ''); // every account's id begins alike
+  return own.length > 8 ? `${own.slice(0, 3)} ••• ${own.slice(-3)}` : own;
 }

@@ -1,7 +1,12 @@
-import type { Hold } from '$lib/api/types';
+import type { FactorKind, Hold } from '$lib/api/types';
 
 /** What several pages say about the state of the account. */
 export default {
+  /** "Codes from e-mail, SMS and app": what a withdrawal by codes takes. */
+  codesFrom: (bound: FactorKind[]) => {
+    const names = bound.map((kind) => ({ email: 'e-mail', phone: 'SMS', authenticator: 'app' })[kind]);
+    return names.length > 1 ? `Codes from ${names.slice(0, -1).join(', ')} and ${names.at(-1) ?? ''}` : 'Codes';
+  },
   holdTitle: 'Withdrawals paused',
   holdLine: (until: string, reason: Hold['reason']) =>
     `Until ${until}. ${

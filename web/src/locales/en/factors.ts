@@ -103,7 +103,7 @@ export default {
   beforeLede: 'Read what it means. Nothing has changed yet.',
   pauseTitle: (hours: number) =>
     `Withdrawals pause for ${plural(hours, { one: `${hours} hour`, other: `${hours} hours` })}`,
-  pauseFrom: 'From the moment this is done. If you do it now, they open again',
+  pauseFrom: 'From the moment this is done. Done now, they open again',
   pauseAbout: (day: string, time: string) => `${day}, about ${time}`,
   pauseNobody: 'Nobody can shorten it, you included.',
   stops: 'What stops',
@@ -139,7 +139,7 @@ export default {
   how4: (hours: number) => `${hours} hours without withdrawals`,
   whyHead: 'Why the pause',
   whyLine:
-    'Someone who gets into an account changes a factor first. The pause gives you time to see the e-mail and freeze.',
+    'Someone who gets into an account changes a factor first. The pause gives you time to see our e-mail and freeze.',
 
   // which passkeys gain power
   powerStep: 'Choose passkeys',

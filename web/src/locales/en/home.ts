@@ -25,7 +25,6 @@ export default {
   blockedLine: 'Add a second factor first',
   approveWith: 'Approve with',
   passkey: 'Passkey',
-  codes: 'Codes',
   on: 'On',
   off: 'Off',
 
@@ -34,7 +33,7 @@ export default {
   beforeCount: (done: number, of: number) => `${done} of ${of}`,
   frozenSince: (when: string, by: string) =>
     by === 'link'
-      ? `Since ${when}, by the link in an e-mail. Nothing can be withdrawn.`
+      ? `Since ${when}, by the e-mail’s link. Nothing can be withdrawn.`
       : `Since ${when}. Nothing can be withdrawn.`,
   frozenLine: 'Nothing can be withdrawn.',
   signedOut: 'All devices signed out',

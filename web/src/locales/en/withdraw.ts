@@ -79,7 +79,6 @@ export default {
   noHold: 'No hold',
   approveWith: 'Approve with',
   passkey: 'Passkey',
-  codes: 'Codes',
   sideSaved: 'Saved addresses',
   addressBook: 'Address book',
   past: 'Your withdrawals',
@@ -243,8 +242,8 @@ export default {
   toName: (label: string) => `to ${label}`,
   toNew: 'to a new address',
   toUsed: 'to an address you used before',
-  approvedLine: 'Approved, to be handed over.',
-  handedLine: 'Handed over to be paid.',
+  approvedLine: 'To be handed over',
+  handedLine: 'Handed over to be paid',
   fingerprint: 'Fingerprint of the proof',
   copyFingerprint: 'Copy the fingerprint',
   done: 'Done',
@@ -279,7 +278,7 @@ export default {
   sideAllThreeLine: 'A passkey replaces three codes at once, so all three must be yours first.',
   sideWithout: 'Without it',
   sideWithoutLine: (bound: FactorKind[]) =>
-    `You can still withdraw with the codes from your ${and(bound.map((kind) => factorName[kind]))}.`,
+    `Codes from your ${and(bound.map((kind) => factorName[kind]))} can still withdraw.`,
 
   // a hold
   opensIn: 'Opens in',
