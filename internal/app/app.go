@@ -4,6 +4,7 @@ package app
 import (
 	"context"
 	"errors"
+	"fmt"
 	"log/slog"
 	"maps"
 	"net/http"
@@ -91,7 +92,7 @@ func New(ctx context.Context, c Config) (*App, error) {
 		a.API.Config.Fiat = "USD"
 	}
 	a.Handler = a.API.Handler()
-	a.Worker = &delivery.Worker{Outbox: db, Carriers: c.Carriers, Now: c.Clock, Logger: c.Logger, Wake: db.Wake(), Poll: time.Second}
+	a.Worker = &delivery.Worker{Outbox: db, Carriers: c.Carriers, Now: db.Now, Logger: c.Logger, Wake: db.Wake(), Poll: time.Second}
 	return a, nil
 }
 
@@ -105,6 +106,7 @@ func (a *App) Run(ctx context.Context) {
 	})
 	wait.Go(func() { a.every(ctx, 10*time.Second, "expire", a.expire) })
 	wait.Go(func() { a.every(ctx, 10*time.Minute, "purge", a.DB.Purge) })
+	wait.Go(func() { a.every(ctx, time.Minute, "watch the clock", a.watchClock) })
 	wait.Wait()
 }
 
@@ -115,6 +117,14 @@ func (a *App) expire(ctx context.Context) error {
 			return err
 		}
 	}
+}
+
+// watchClock complains of a clock that was set back: codes and holds keep their spans, but begin and end too late.
+func (a *App) watchClock(context.Context) error {
+	if behind := a.DB.Behind(); behind > 5*time.Minute {
+		return fmt.Errorf("the clock is %s behind what it was; set it right", behind.Round(time.Second))
+	}
+	return nil
 }
 
 func (a *App) every(ctx context.Context, d time.Duration, name string, fn func(context.Context) error) {

@@ -53,9 +53,10 @@ type DB struct {
 	writeStmts statements
 
 	// highWater is the latest instant that a transaction has had: an instant never comes before it, so that
-	// a clock which jumps back revives nothing.
+	// a clock which jumps back revives nothing. seen is what the clock said then.
 	mu        sync.Mutex
 	highWater int64
+	seen      time.Time
 	stored    int64
 	epoch     int64
 
@@ -125,7 +126,7 @@ func (db *DB) load(ctx context.Context) error {
 			return err
 		}
 	}
-	db.stored = db.highWater
+	db.stored, db.seen = db.highWater, db.clock()
 	return nil
 }
 
@@ -205,13 +206,31 @@ func (db *DB) View(ctx context.Context, fn func(*Tx) error) error {
 	return fn(view)
 }
 
-// instant is the time of a transaction: the clock's, but never before one that was given earlier.
+// Now is the time that a transaction would have.
+func (db *DB) Now() time.Time { return db.instant(db.clock()) }
+
+// instant is the time of a transaction: the clock's, but never before one that was given earlier. Where the clock has gone back, time
+// goes on from there by what passes on the clock, or what is to expire would not until the clock has caught up.
 func (db *DB) instant(wall time.Time) time.Time {
 	db.mu.Lock()
 	defer db.mu.Unlock()
-	ms := max(wall.UnixMilli(), db.highWater)
-	db.highWater = ms
-	return time.UnixMilli(ms).UTC()
+	ms, passed := wall.UnixMilli(), wall.Sub(db.seen).Milliseconds()
+	switch {
+	case ms >= db.highWater:
+		db.highWater, db.seen = ms, wall
+	case passed > 0:
+		db.highWater, db.seen = db.highWater+passed, db.seen.Add(time.Duration(passed)*time.Millisecond)
+	case wall.Before(db.seen): // by a clock that has no monotonic reading
+		db.seen = wall
+	}
+	return time.UnixMilli(db.highWater).UTC()
+}
+
+// Behind is how far the clock is behind the time of the latest transaction.
+func (db *DB) Behind() time.Duration {
+	db.mu.Lock()
+	defer db.mu.Unlock()
+	return max(0, time.Duration(db.highWater-db.clock().UnixMilli())*time.Millisecond)
 }
 
 func (db *DB) write() {
