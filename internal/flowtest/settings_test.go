@@ -135,7 +135,7 @@ func TestThePhraseIsInEveryMailAndNowhereElse(t *testing.T) {
 	}
 }
 
-func TestEndingSessions(t *testing.T) {
+func TestEndingSessionsTakesProofAndEndsNoOthers(t *testing.T) {
 	t.Parallel()
 	k := testkit.New(t)
 	c, d := k.Customer(policy.Authenticator), k.Register()
@@ -166,7 +166,7 @@ func saveAddress(c *testkit.Customer, label, address string) *testkit.Answer {
 	return c.Post("/v1/verifications", map[string]any{"purpose": "address.save", "address": map[string]string{"label": label, "network": "tron", "address": address, "memo": ""}})
 }
 
-func TestSavingAnAddress(t *testing.T) {
+func TestAnAddressIsSavedByProofOnceAndForItsAccountOnly(t *testing.T) {
 	t.Parallel()
 	k := testkit.New(t)
 	c, d := k.Full(), k.Full()
