@@ -243,6 +243,11 @@ func TestFreezingStopsEverythingAndUnfreezingPauses(t *testing.T) {
 		t.Errorf("%+v", v.Result.Hold)
 	}
 	c.Begin(policy.ApproveWithdrawal, c.Withdraw("20").ID, "").Refused("withdrawals_on_hold")
+	// Nor does the passkey change what protects the account meanwhile: codes do.
+	paused := c.Begin(policy.ReplaceFactor, "authenticator", "").Verification()
+	if slices.Contains(paused.Ways, "passkey") || paused.PasskeyBlocked == nil || paused.PasskeyBlocked.Code != "withdrawals_on_hold" || paused.PasskeyBlocked.Reason != "unfrozen" {
+		t.Errorf("%+v", paused)
+	}
 	k.Clock.Advance(72*time.Hour - time.Second)
 	c.Begin(policy.ApproveWithdrawal, c.Withdraw("20").ID, "").Refused("withdrawals_on_hold")
 	k.Clock.Advance(time.Second)
