@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"flag"
 	"fmt"
 	"io"
@@ -10,6 +11,7 @@ import (
 	"os"
 	"path/filepath"
 	"strconv"
+	"syscall"
 	"time"
 
 	"countersign/internal/demo"
@@ -59,7 +61,8 @@ func runDemo(ctx context.Context, args []string, stdout, stderr io.Writer) error
 	return serve(ctx, d.App, d.Handler, logger, listeners...)
 }
 
-// loopback listens on both loopback addresses at one port. Machines without IPv6 get along with one.
+// loopback listens on both loopback addresses at one port. Machines without IPv6 get along with one; where another program has
+// the port at ::1 the demo does not start, as http://localhost would lead to that program.
 func loopback(port int) ([]net.Listener, int, error) {
 	first, err := net.Listen("tcp4", net.JoinHostPort("127.0.0.1", strconv.Itoa(port)))
 	if err != nil {
@@ -67,8 +70,13 @@ func loopback(port int) ([]net.Listener, int, error) {
 	}
 	port = first.Addr().(*net.TCPAddr).Port
 	listeners := []net.Listener{first}
-	if second, err := net.Listen("tcp6", net.JoinHostPort("::1", strconv.Itoa(port))); err == nil {
+	second, err := net.Listen("tcp6", net.JoinHostPort("::1", strconv.Itoa(port)))
+	switch {
+	case err == nil:
 		listeners = append(listeners, second)
+	case !errors.Is(err, syscall.EADDRNOTAVAIL) && !errors.Is(err, syscall.EAFNOSUPPORT):
+		first.Close()
+		return nil, 0, fmt.Errorf("%w (choose another with -port)", err)
 	}
 	return listeners, port, nil
 }

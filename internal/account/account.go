@@ -5,6 +5,7 @@
 package account
 
 import (
+	"errors"
 	"time"
 
 	"countersign/internal/policy"
@@ -103,7 +104,7 @@ func changed(tx *store.Tx, c *verification.Completed, kind string, data map[stri
 }
 
 func notFound(err error, what string) error {
-	if err == store.ErrNotFound {
+	if errors.Is(err, store.ErrNotFound) {
 		return refusal.NotFound(what)
 	}
 	return err

@@ -1,6 +1,7 @@
 package account
 
 import (
+	"errors"
 	"time"
 
 	"countersign/internal/contact"
@@ -102,7 +103,7 @@ func put(tx *store.Tx, c *verification.Completed, kind policy.Kind) error {
 		value = string(c.Payload.Secret)
 	}
 	err := tx.PutFactor(c.Account.ID, kind, value, hint, c.NewStep)
-	if err == store.ErrExists {
+	if errors.Is(err, store.ErrExists) {
 		return refusal.Field(string(kind)+"_taken", "value", "Another account has bound this. Nothing was changed.")
 	}
 	return err

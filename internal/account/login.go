@@ -192,7 +192,7 @@ func (s *Service) LoginWithPasskey(ctx context.Context, c verification.Caller, c
 		if expired {
 			return s.refuseLogin(tx, c, "", refusal.New("challenge_expired", "The request expired. Nothing was changed. Try again."))
 		}
-		if err := tx.SpendLoginChallenge(nonce, expires); err == store.ErrExists {
+		if err := tx.SpendLoginChallenge(nonce, expires); errors.Is(err, store.ErrExists) {
 			return s.refuseLogin(tx, c, "", refusal.New("challenge_used", "This answer was given before. Try again."))
 		} else if err != nil {
 			return err

@@ -69,11 +69,11 @@ func (s *Service) Overview(ctx context.Context, c verification.Caller) (*Overvie
 		if err != nil {
 			return err
 		}
-		sessions, err := tx.Sessions(a.ID, SessionIdle)
+		sessions, err := tx.CountSessions(a.ID, SessionIdle)
 		if err != nil {
 			return err
 		}
-		out = s.overview(a, factors, len(sessions), c, tx.Now)
+		out = s.overview(a, factors, sessions, c, tx.Now)
 		return nil
 	})
 	return out, err

@@ -5,6 +5,7 @@ import (
 	"crypto/sha256"
 	"encoding/base64"
 	"encoding/hex"
+	"errors"
 	"strings"
 	"time"
 
@@ -149,7 +150,7 @@ func (s *Service) finishCreatePasskey(tx *store.Tx, c *verification.Completed) (
 		AttestationObject: key.AttestationObject, ClientDataJSON: key.ClientDataJSON, Name: name, CreatedAt: tx.Now, CreatedSession: c.V.SessionID, CreatedOn: c.Caller.Browser,
 		// Power to withdraw comes of all three factors having proven themselves here.
 		WithdrawalPower: len(c.Bound) == len(policy.Kinds) && len(c.Kinds) == len(policy.Kinds)}
-	if err := tx.AddPasskey(p); err == store.ErrExists {
+	if err := tx.AddPasskey(p); errors.Is(err, store.ErrExists) {
 		return nil, refusal.New("passkey_exists", "This passkey is registered already. Nothing was changed.")
 	} else if err != nil {
 		return nil, err

@@ -2,6 +2,7 @@ package account
 
 import (
 	"context"
+	"errors"
 
 	"countersign/internal/contact"
 	"countersign/internal/policy"
@@ -40,7 +41,7 @@ func (s *Service) finishRegistration(tx *store.Tx, c *verification.Completed) (*
 	address := c.Payload.Value
 	if _, err := tx.FactorOwner(policy.Email, address); err == nil {
 		return nil, refusal.Field("email_taken", "email", "This e-mail address has an account. Sign in, or reset the password.")
-	} else if err != store.ErrNotFound {
+	} else if !errors.Is(err, store.ErrNotFound) {
 		return nil, err
 	}
 	a := &store.Account{ID: secret.NewID("acc", tx.Now), Handle: secret.Random(64), Locale: c.Payload.Locale, PasswordHash: c.Payload.Extra, CreatedAt: tx.Now}

@@ -53,6 +53,12 @@ type Config struct {
 	Demo bool
 }
 
+// How many passwords are hashed at once, each with 19 MiB and most of a core, and how many more may wait for that.
+const (
+	hashers   = 2
+	hashQueue = 64
+)
+
 // App is a running installation, but for its listener.
 type App struct {
 	DB          *store.DB
@@ -74,7 +80,7 @@ func New(ctx context.Context, c Config) (*App, error) {
 	if err != nil {
 		return nil, err
 	}
-	a := &App{DB: db, logger: c.Logger, clock: c.Clock, hasher: password.NewHasher(2, 64)}
+	a := &App{DB: db, logger: c.Logger, clock: c.Clock, hasher: password.NewHasher(hashers, hashQueue)}
 	a.Engine = &verification.Engine{
 		DB: db, Keys: c.Keys, Policy: c.Policy, RP: passkey.RelyingParty{ID: c.RPID, Name: c.Name}, Hasher: a.hasher, Limits: c.Limits,
 		Notifier:    notice.Notifier{Brand: delivery.Brand{Name: c.Name, Domain: c.RPID, BaseURL: c.Origins[0]}},

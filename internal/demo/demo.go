@@ -74,12 +74,25 @@ func masterKey(path string) (*secret.Keys, error) {
 	b, err := os.ReadFile(path)
 	if errors.Is(err, os.ErrNotExist) {
 		b = []byte(secret.NewMaster() + "\n")
-		err = os.WriteFile(path, b, 0o600)
+		err = write(path, b)
 	}
 	if err != nil {
 		return nil, err
 	}
 	return secret.ParseKeys(string(b))
+}
+
+// write replaces a file for its owner alone. It is moved into place when all is there: a crash leaves the former one, or none.
+func write(path string, b []byte) error {
+	f, err := os.CreateTemp(filepath.Dir(path), filepath.Base(path)+".*.new") // mode 0600
+	if err != nil {
+		return err
+	}
+	_, err = f.Write(b)
+	if err := errors.Join(err, f.Sync(), f.Close()); err != nil {
+		return errors.Join(err, os.Remove(f.Name()))
+	}
+	return os.Rename(f.Name(), path)
 }
 
 // generous are budgets for somebody who tries everything twice; those of wrong codes stay as they are.

@@ -61,7 +61,7 @@ func (p *phone) add(account string, key []byte) error {
 	if err != nil {
 		return err
 	}
-	return os.WriteFile(p.path, b, 0o600)
+	return write(p.path, b)
 }
 
 // scan adds what an otpauth link holds.

@@ -2,12 +2,15 @@ package flowtest
 
 import (
 	"fmt"
+	"net/netip"
 	"testing"
 	"time"
 
 	"countersign/internal/app"
 	"countersign/internal/policy"
+	"countersign/internal/store"
 	"countersign/internal/testkit"
+	"countersign/internal/verification"
 )
 
 func TestAVerificationTakesFiveWrongCodes(t *testing.T) {
@@ -247,6 +250,22 @@ func TestSessionsAndHoldsAreNotChangedByAClockThatGoesBack(t *testing.T) {
 	c.Get("/v1/account").Refused("unauthenticated")
 	k.Clock.Advance(-60 * day)
 	c.Get("/v1/account").Refused("unauthenticated")
+
+	k = testkit.New(t)
+	c = k.Full()
+	c.CreatePasskey()
+	h := c.ProveNew(c.Do(policy.ReplaceFactor, "authenticator", ""), "").Verification().Result.Hold
+	k.Clock.Advance(-20 * time.Hour)
+	if now := c.Account().Hold; now == nil || !now.Until.Equal(h.Until) {
+		t.Errorf("a clock that went back made of the hold %+v", now)
+	}
+	k.Clock.Advance(20*time.Hour + day)
+	c.Prove(c.Approval(c.Withdraw("20"))).OK()
+	k.Clock.Advance(-20 * time.Hour)
+	if now := c.Account().Hold; now != nil {
+		t.Errorf("a hold that was over is back: %+v", now)
+	}
+	c.Prove(c.Approval(c.Withdraw("20"))).OK()
 }
 
 func TestAStepOfTheAppServesOnce(t *testing.T) {
@@ -373,7 +392,7 @@ func TestASessionBeginsSoManyVerificationsAnHour(t *testing.T) {
 	c.Begin(policy.SetPhrase, "", "copper heron").OK()
 }
 
-func TestSendingHasBudgetsOfItsOwn(t *testing.T) {
+func TestSendingToOneNumberHasABudget(t *testing.T) {
 	t.Parallel()
 	k := testkit.New(t)
 	c := k.Customer(policy.Phone)
@@ -389,4 +408,44 @@ func TestSendingHasBudgetsOfItsOwn(t *testing.T) {
 	}
 	k.Clock.Advance(time.Hour)
 	c.SendCode(c.Begin(policy.SetPhrase, "", "copper heron").Verification().ID, "phone").OK()
+}
+
+func TestSendingForAnAccountFromAnAddressAndInAllHasBudgets(t *testing.T) {
+	t.Parallel()
+	for name, budget := range map[string]struct {
+		of                           func(l *verification.Limits) *store.Allowance
+		otherAccount, otherAddresses bool // whether they still may
+	}{
+		"for an account":  {func(l *verification.Limits) *store.Allowance { return &l.SendFor }, true, true},
+		"from an address": {func(l *verification.Limits) *store.Allowance { return &l.SendFrom }, false, true},
+		"in all":          {func(l *verification.Limits) *store.Allowance { return &l.SendAll }, false, false},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			k := testkit.New(t, func(c *app.Config) { c.TrustedProxies = []netip.Prefix{netip.MustParsePrefix("127.0.0.0/8")} })
+			c, d := k.Full(), k.Full()
+			budget.of(&k.App.Engine.Limits).Limit = 3
+			send := func(p *testkit.Customer, factor, address string) *testkit.Answer {
+				v := p.Begin(policy.SetPhrase, "", "copper heron").Verification()
+				return p.Send("POST", "/v1/verifications/"+v.ID+"/send", map[string]string{"factor": factor}, map[string]string{"X-Forwarded-For": address})
+			}
+			may := func(a *testkit.Answer, want bool) {
+				t.Helper()
+				if want {
+					a.OK()
+				} else {
+					a.Refused("rate_limited")
+				}
+			}
+			for _, factor := range []string{"email", "phone", "email"} {
+				send(c, factor, "198.51.100.1").OK()
+			}
+			// Each is the fourth: of the account, of its address, of all.
+			send(c, "phone", "198.51.100.1").Refused("rate_limited")
+			may(send(d, "email", "198.51.100.1"), budget.otherAccount)
+			may(send(d, "phone", "198.51.100.2"), budget.otherAddresses)
+			k.Clock.Advance(time.Hour)
+			send(c, "phone", "198.51.100.1").OK()
+		})
+	}
 }

@@ -258,20 +258,81 @@ func TestRenamingTakesTheSessionDeletingTakesProof(t *testing.T) {
 	}
 }
 
+// grow gives the only account so many passkeys in all, as copies of its own with other ids.
+func grow(k *testkit.Kit, total int) {
+	k.Exec(`WITH RECURSIVE n (i) AS (SELECT (SELECT count(*) FROM passkeys) UNION ALL SELECT i + 1 FROM n WHERE i + 1 < $1)
+		INSERT INTO passkeys (id, account_id, credential_id, public_key, algorithm, aaguid, transports, sign_count,
+		backup_eligible, backup_state, format, rp_id, attestation_object, client_data_json, name, withdrawal_power, suspended_at, created_at, created_session, created_on,
+		last_used_at, last_used_from)
+		SELECT printf('pk_0%025d', n.i), p.account_id, CAST('credential ' || n.i AS BLOB), public_key, algorithm, aaguid, transports, sign_count,
+		backup_eligible, backup_state, format, rp_id, attestation_object, client_data_json, name, withdrawal_power, suspended_at, created_at, created_session, created_on,
+		last_used_at, last_used_from FROM n, (SELECT * FROM passkeys ORDER BY id DESC LIMIT 1) AS p`, total)
+	k.Exec(`UPDATE accounts SET passkeys = $1, usable = $1, powerful = powerful * $1`, total)
+}
+
+func TestTheAllowListHoldsEveryPasskeyUpToSixtyFourAndNoneBeyond(t *testing.T) {
+	t.Parallel()
+	k := testkit.New(t)
+	c := k.Full()
+	c.CreatePasskey()
+	for _, n := range [][2]int{{64, 64}, {65, 0}} {
+		total, want := n[0], n[1]
+		grow(k, total)
+		v := c.Approval(c.Withdraw("20"))
+		var options struct {
+			Allow []struct{ ID string } `json:"allowCredentials"`
+		}
+		ch := c.Challenge(v.ID)
+		if err := json.Unmarshal(ch.PublicKey, &options); err != nil || len(options.Allow) != want {
+			t.Errorf("of %d passkeys %d are allowed, want %d, %v", total, len(options.Allow), want, err)
+		}
+		c.SubmitPasskey(v.ID, c.Assert(ch.PublicKey)).OK()
+	}
+}
+
+// A password manager drops what a list does not name.
+func TestTheListForPasswordManagersIsCompleteOrLeftOut(t *testing.T) {
+	t.Parallel()
+	k := testkit.New(t)
+	c := k.Customer(policy.Authenticator)
+	c.CreatePasskey()
+	for _, want := range []struct{ before, named int }{{1002, 0}, {1001, 1000}, {2, 1}} {
+		k.Exec(`DELETE FROM passkeys WHERE CAST(credential_id AS TEXT) LIKE 'credential%'`)
+		grow(k, want.before)
+		last := k.Query(`SELECT id FROM passkeys WHERE CAST(credential_id AS TEXT) LIKE 'credential%' LIMIT 1`)[0]
+		result := c.Do(policy.DeletePasskey, last, "").Result
+		var accepted struct {
+			IDs []string `json:"credential_ids"`
+		}
+		if want.named == 0 && len(result.Accepted) != 0 {
+			t.Errorf("of %d left a list is given: %.80s", want.before-1, result.Accepted)
+		} else if want.named > 0 {
+			if err := json.Unmarshal(result.Accepted, &accepted); err != nil || len(accepted.IDs) != want.named {
+				t.Errorf("of %d left the list names %d, %v", want.before-1, len(accepted.IDs), err)
+			}
+		}
+	}
+}
+
+func TestCreatingAndDeletingAPasskeyPausesNothing(t *testing.T) {
+	t.Parallel()
+	k := testkit.New(t)
+	c := k.Full()
+	p := c.CreatePasskey()
+	c.Prove(c.Approval(c.Withdraw("20"))).OK()
+	c.Do(policy.DeletePasskey, p.ID, "")
+	if h := c.Account().Hold; h != nil {
+		t.Errorf("%+v", h)
+	}
+	c.Answer(c.Approval(c.Withdraw("20"))).OK()
+}
+
 func TestListsComeInPages(t *testing.T) {
 	t.Parallel()
 	k := testkit.New(t)
 	c := k.Customer(policy.Authenticator)
 	c.CreatePasskey()
-	// 69 more, as copies of its row with other ids.
-	for i := range 69 {
-		k.Exec(`INSERT INTO passkeys (id, credential_id, account_id, public_key, algorithm, aaguid, transports, sign_count, backup_eligible, backup_state, format, rp_id,
-			attestation_object, client_data_json, name, withdrawal_power, suspended_at, created_at, created_session, created_on, last_used_at, last_used_from)
-			SELECT 'pk_0' || $1, $2, account_id, public_key, algorithm, aaguid, transports, sign_count, backup_eligible, backup_state, format, rp_id,
-			attestation_object, client_data_json, name, withdrawal_power, suspended_at, created_at, created_session, created_on, last_used_at, last_used_from FROM passkeys LIMIT 1`,
-			fmt.Sprintf("%025d", i), fmt.Appendf(nil, "credential %d", i))
-	}
-	k.Exec(`UPDATE accounts SET passkeys = 70, usable = 70`)
+	grow(k, 70)
 	seen, cursor, pages := map[string]bool{}, "", 0
 	for {
 		var page testkit.Passkeys

@@ -135,7 +135,7 @@ func TestThePhraseIsInEveryMailAndNowhereElse(t *testing.T) {
 	}
 }
 
-func TestEndingSessions(t *testing.T) {
+func TestEndingSessionsTakesProofAndEndsNoOthers(t *testing.T) {
 	t.Parallel()
 	k := testkit.New(t)
 	c, d := k.Customer(policy.Authenticator), k.Register()
@@ -166,7 +166,7 @@ func saveAddress(c *testkit.Customer, label, address string) *testkit.Answer {
 	return c.Post("/v1/verifications", map[string]any{"purpose": "address.save", "address": map[string]string{"label": label, "network": "tron", "address": address, "memo": ""}})
 }
 
-func TestSavingAnAddress(t *testing.T) {
+func TestAnAddressIsSavedByProofOnceAndForItsAccountOnly(t *testing.T) {
 	t.Parallel()
 	k := testkit.New(t)
 	c, d := k.Full(), k.Full()
@@ -243,6 +243,11 @@ func TestFreezingStopsEverythingAndUnfreezingPauses(t *testing.T) {
 		t.Errorf("%+v", v.Result.Hold)
 	}
 	c.Begin(policy.ApproveWithdrawal, c.Withdraw("20").ID, "").Refused("withdrawals_on_hold")
+	// Nor does the passkey change what protects the account meanwhile: codes do.
+	paused := c.Begin(policy.ReplaceFactor, "authenticator", "").Verification()
+	if slices.Contains(paused.Ways, "passkey") || paused.PasskeyBlocked == nil || paused.PasskeyBlocked.Code != "withdrawals_on_hold" || paused.PasskeyBlocked.Reason != "unfrozen" {
+		t.Errorf("%+v", paused)
+	}
 	k.Clock.Advance(72*time.Hour - time.Second)
 	c.Begin(policy.ApproveWithdrawal, c.Withdraw("20").ID, "").Refused("withdrawals_on_hold")
 	k.Clock.Advance(time.Second)

@@ -8,6 +8,7 @@ import (
 	"encoding/hex"
 	"slices"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -144,6 +145,24 @@ func TestAKeyStandsForOneWithdrawal(t *testing.T) {
 	}
 }
 
+func TestAKeyUsedAHundredTimesAtOnceStandsForOneWithdrawal(t *testing.T) {
+	t.Parallel()
+	k := testkit.New(t)
+	c := k.Full()
+	var ids sync.Map
+	n := at100(t, func() *testkit.Answer {
+		var w testkit.Withdrawal
+		a := c.RequestWithdrawal("3fd6c7a0-0100", "20").Into(&w)
+		ids.Store(w.ID, true)
+		return a
+	})
+	different := 0
+	ids.Range(func(any, any) bool { different++; return true })
+	if rows := len(k.Query(`SELECT id FROM withdrawals`)); n != 100 || different != 1 || rows != 1 {
+		t.Errorf("%d of 100 were answered, with %d withdrawals, of which %d are there", n, different, rows)
+	}
+}
+
 func TestAnAccountRequestsSoManyWithdrawalsAtOnceAndAnHour(t *testing.T) {
 	t.Parallel()
 	k := testkit.New(t)
@@ -254,6 +273,35 @@ func TestARequestExpires(t *testing.T) {
 	}
 	c.Begin(policy.ApproveWithdrawal, w.ID, "").Refused("withdrawal_expired")
 	c.Get("/v1/withdrawals/" + w.ID + "/approval").Refused("not_found")
+}
+
+func TestWhatExpiresIsMarkedInTheBackground(t *testing.T) {
+	t.Parallel()
+	k := testkit.New(t)
+	c := k.Full()
+	w := c.Withdraw("20")
+	k.Clock.Advance(10 * time.Minute)
+	fresh := c.Withdraw("20")
+	ctx, stop := context.WithCancel(t.Context())
+	ended := make(chan struct{})
+	go func() {
+		defer close(ended)
+		k.App.Run(ctx)
+	}()
+	state := func(w *testkit.Withdrawal) string {
+		return k.Query(`SELECT state FROM withdrawals WHERE id = $1`, w.ID)[0]
+	}
+	for deadline := time.Now().Add(30 * time.Second); state(w) != "expired" && time.Now().Before(deadline); {
+		<-time.After(time.Millisecond)
+	}
+	stop()
+	<-ended
+	if state(w) != "expired" || state(fresh) != "requested" {
+		t.Errorf("%s, and the fresh one is %s", state(w), state(fresh))
+	}
+	if n := k.Query(`SELECT count(*) FROM audit_events WHERE kind = 'withdrawal.expired' AND account_id = $1`, c.ID)[0]; n != "1" {
+		t.Errorf("%s events", n)
+	}
 }
 
 func TestTheBusinessDeclines(t *testing.T) {

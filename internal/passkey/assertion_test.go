@@ -243,7 +243,7 @@ func TestAnAssertionIsByTheOwner(t *testing.T) {
 	}
 }
 
-func TestSignatureCounters(t *testing.T) {
+func TestADeviceBoundKeyThatCountsMustCountUp(t *testing.T) {
 	tests := []struct {
 		name        string
 		bound       bool // to its device
@@ -283,7 +283,7 @@ func TestSignatureCounters(t *testing.T) {
 }
 
 // An app's origin is an opaque string; it is accepted where the ceremony was begun for that app, and nowhere else.
-func TestACeremonyOfAnApp(t *testing.T) {
+func TestAnAppsOriginServesOnlyWhereTheCeremonyWasBegunForIt(t *testing.T) {
 	const app = "android:apk-key-hash:pNiP5iKyQ8JwgGOaKA1zGPUPJIS-0H1xKCQcfIoGLck"
 	f := newFixture(t)
 	f.assertion.Origin = app

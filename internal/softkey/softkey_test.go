@@ -105,7 +105,7 @@ func TestTheBrowserRefusesFirst(t *testing.T) {
 	}
 }
 
-func TestCounters(t *testing.T) {
+func TestTheCounterGoesAsTheTestAsks(t *testing.T) {
 	for name, tt := range map[string]struct {
 		option softkey.Option
 		want   []uint32

@@ -1,6 +1,7 @@
 package store
 
 import (
+	"errors"
 	"time"
 
 	"countersign/internal/policy"
@@ -131,7 +132,7 @@ func (tx *Tx) FactorOwner(kind policy.Kind, value string) (string, error) {
 	for _, index := range tx.keys.MACs("factor-index", []byte(kind), []byte(value)) {
 		var id string
 		err := tx.row([]any{&id}, `SELECT account_id FROM factors WHERE kind = $1 AND value_index = $2`, string(kind), index)
-		if err != ErrNotFound {
+		if !errors.Is(err, ErrNotFound) {
 			return id, err
 		}
 	}
@@ -145,7 +146,7 @@ func (tx *Tx) PutFactor(accountID string, kind policy.Kind, value, hint string, 
 	if kind != policy.Authenticator {
 		if owner, err := tx.FactorOwner(kind, value); err == nil && owner != accountID {
 			return ErrExists
-		} else if err != nil && err != ErrNotFound {
+		} else if err != nil && !errors.Is(err, ErrNotFound) {
 			return err
 		}
 		index = tx.keys.MAC("factor-index", []byte(kind), []byte(value))

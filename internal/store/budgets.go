@@ -1,6 +1,9 @@
 package store
 
-import "time"
+import (
+	"errors"
+	"time"
+)
 
 // Allowance is a number of uses in a window of time.
 type Allowance struct {
@@ -14,7 +17,7 @@ type Allowance struct {
 func (tx *Tx) Left(key []byte, a Allowance) (left int, resets time.Time, err error) {
 	var used int
 	err = tx.row([]any{&used, at{&resets}}, `SELECT used, resets_at FROM budgets WHERE key = $1`, key)
-	if err == ErrNotFound || err == nil && !resets.After(tx.Now) {
+	if errors.Is(err, ErrNotFound) || err == nil && !resets.After(tx.Now) {
 		return a.Limit, time.Time{}, nil
 	}
 	if err != nil {
@@ -28,10 +31,10 @@ func (tx *Tx) Take(key []byte, n int, a Allowance) error {
 	var used, strikes int
 	var resets time.Time
 	err := tx.row([]any{&used, at{&resets}, &strikes}, `SELECT used, resets_at, strikes FROM budgets WHERE key = $1`, key)
-	if err != nil && err != ErrNotFound {
+	if err != nil && !errors.Is(err, ErrNotFound) {
 		return err
 	}
-	if err == ErrNotFound || !resets.After(tx.Now) {
+	if errors.Is(err, ErrNotFound) || !resets.After(tx.Now) {
 		if err == nil && tx.Now.Sub(resets) > 24*time.Hour {
 			strikes = 0
 		}

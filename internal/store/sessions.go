@@ -64,6 +64,12 @@ func (tx *Tx) Sessions(accountID string, idle time.Duration) ([]Session, error) 
 		ORDER BY last_seen_at DESC LIMIT 200`, accountID, millis(tx.Now), millis(tx.Now.Add(-idle)))
 }
 
+// CountSessions tells how many sessions of an account have not ended.
+func (tx *Tx) CountSessions(accountID string, idle time.Duration) (n int, err error) {
+	return n, tx.row([]any{&n}, `SELECT count(*) FROM sessions WHERE account_id = $1 AND ended_at = 0 AND expires_at > $2 AND last_seen_at > $3`,
+		accountID, millis(tx.Now), millis(tx.Now.Add(-idle)))
+}
+
 // SeeSession notes that a session was used.
 func (tx *Tx) SeeSession(accountID, id string) error {
 	return tx.run(`UPDATE sessions SET last_seen_at = $3 WHERE account_id = $1 AND id = $2 AND last_seen_at < $3`, accountID, id, millis(tx.Now))

@@ -60,7 +60,7 @@ func TestMissingFilesAreMissing(t *testing.T) {
 	}
 }
 
-func TestCaching(t *testing.T) {
+func TestNamedAssetsAreKeptForGoodAndThePageNever(t *testing.T) {
 	for path, want := range map[string]string{
 		"/assets/app-1a2b3c4d.js": "public, max-age=31536000, immutable",
 		"/theme.js":               "no-cache",
@@ -72,7 +72,7 @@ func TestCaching(t *testing.T) {
 	}
 }
 
-func TestEncodings(t *testing.T) {
+func TestTheSmallestFormThatTheBrowserTakesIsSent(t *testing.T) {
 	for accept, want := range map[string]string{
 		"":                        "<!doctype html>page",
 		"gzip, deflate, br, zstd": "brotli page",
@@ -107,7 +107,7 @@ func TestEveryAnswerCarriesThePolicy(t *testing.T) {
 	}
 }
 
-func TestOnlyReading(t *testing.T) {
+func TestNothingButReadingIsAnswered(t *testing.T) {
 	if r := get(t, built(), "POST", "/", nil); r.StatusCode != http.StatusMethodNotAllowed {
 		t.Errorf("POST: %d, want 405", r.StatusCode)
 	}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"crypto/sha256"
 	"encoding/base64"
+	"errors"
 	"strings"
 	"unicode"
 	"unicode/utf8"
@@ -187,7 +188,7 @@ func (s *Service) record(tx *store.Tx, c *verification.Completed, w *store.Withd
 // not ask the catalogue: an asset that is offered no longer must not keep an account from being frozen.
 func book(tx *store.Tx, w *store.Withdrawal, change func(balance, amount asset.Amount) asset.Amount) error {
 	text, err := tx.Balance(w.AccountID, w.Asset)
-	if err == store.ErrNotFound {
+	if errors.Is(err, store.ErrNotFound) {
 		return nil
 	}
 	if err != nil {

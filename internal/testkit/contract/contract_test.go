@@ -14,7 +14,7 @@ func problem(code, status string) string {
 	return `{"type":"/errors#` + code + `","title":"T","detail":"D","code":"` + code + `","request_id":"0011","status":` + status + `}`
 }
 
-func TestCheck(t *testing.T) {
+func TestAnAnswerThatDiffersFromTheDescriptionIsFound(t *testing.T) {
 	const plain, refused = "application/json", "application/problem+json"
 	wait := strings.Replace(problem("resend_too_soon", "429"), "{", `{"retry_at":"2026-03-14T14:31:00Z",`, 1)
 	for name, c := range map[string]struct {
