@@ -22,13 +22,6 @@ func thawed(tx *store.Tx, c verification.Caller) error {
 	return err
 }
 
-// HashNewPassword does the slow part of a password change before its verification begins: r.Value becomes the hash.
-func (s *Service) HashNewPassword(ctx context.Context, r *verification.Request) error {
-	hash, err := s.Engine.HashPassword(ctx, "value", r.Value)
-	r.Value = hash
-	return err
-}
-
 func (s *Service) beginPassword(_ *store.Tx, _ *store.Account, _ verification.Caller, r *verification.Request) (verification.Payload, *verification.NewFactor, error) {
 	return verification.Payload{Extra: r.Value}, nil, nil
 }
