@@ -122,5 +122,10 @@ func (s *Service) finishUnfreeze(tx *store.Tx, c *verification.Completed) (*veri
 	if err := changed(tx, c, "account.unfrozen", map[string]string{"passkeys_deleted": strconv.FormatInt(gone, 10)}); err != nil {
 		return nil, err
 	}
-	return &verification.Result{Hold: h}, s.Engine.Notifier.AlertHold(tx, a, "account.unfrozen", c.Caller.From(), h.Until)
+	result, err := renewed(tx, c)
+	if err != nil {
+		return nil, err
+	}
+	result.Hold = h
+	return result, s.Engine.Notifier.AlertHold(tx, a, "account.unfrozen", c.Caller.From(), h.Until)
 }

@@ -23,6 +23,7 @@ type request struct {
 	http   *http.Request
 	id     string
 	caller verification.Caller
+	bearer bool   // the session's token came in an Authorization header
 	device string // the browser's secret, to be set as a cookie where it is new
 	code   string // of the problem answered
 	cause  error  // of an internal error
@@ -65,6 +66,7 @@ func (s *Server) read(r *http.Request) (*request, error) {
 			token = c.Value
 		}
 	}
+	rq.bearer = bearer
 	session, err := s.Accounts.Authenticate(r.Context(), token)
 	rq.caller.Session = session
 	return rq, err
@@ -77,9 +79,14 @@ func (rq *request) ensureDevice() {
 	}
 }
 
-// deliver hands a new session's token over: as a cookie, or in the body to an app that asked for a bearer token.
+// deliver hands a token over: that of a new session as a cookie, or in the body to an app that asked for a bearer token, and a
+// renewed one by the way that the former one came, so that no page can ask for what its cookie hides.
 func (s *Server) deliver(w http.ResponseWriter, rq *request, in *account.SignedIn) {
-	if rq.http.Header.Get("X-Session-Transport") == "bearer" {
+	bearer := rq.http.Header.Get("X-Session-Transport") == "bearer"
+	if old := rq.session(); old != nil && old.ID == in.ID {
+		bearer = rq.bearer
+	}
+	if bearer {
 		return
 	}
 	s.setCookie(w, "session", in.Token, account.SessionAbsolute)

@@ -1,6 +1,10 @@
 package store
 
-import "time"
+import (
+	"time"
+
+	"countersign/internal/secret"
+)
 
 // Session is a signed-in browser or app.
 type Session struct {
@@ -58,6 +62,15 @@ func (tx *Tx) EndSession(accountID, id string) (bool, error) {
 // EndSessions ends all sessions of an account but one; "" excepts none.
 func (tx *Tx) EndSessions(accountID, except string) error {
 	return tx.run(`UPDATE sessions SET ended_at = $3 WHERE account_id = $1 AND id <> $2 AND ended_at = 0`, accountID, except, millis(tx.Now))
+}
+
+// RenewSession gives a session a new token, so that whoever has a copy of the former one has nothing; "" if the session has ended.
+func (tx *Tx) RenewSession(accountID, id string) (token string, err error) {
+	token, hash := secret.NewToken()
+	if ok, err := tx.once(`UPDATE sessions SET token_hash = $3 WHERE account_id = $1 AND id = $2 AND ended_at = 0`, accountID, id, hash); err != nil || !ok {
+		return "", err
+	}
+	return token, nil
 }
 
 // AddDevice remembers a browser that has signed in.
