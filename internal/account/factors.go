@@ -182,9 +182,13 @@ func (s *Service) afterRisk(tx *store.Tx, c *verification.Completed, event, reas
 	return result, s.Engine.Notifier.AlertHold(tx, c.Account, event, c.Caller.From(), h.Until, [2]string{"Factor", label(kind)})
 }
 
-// endOthers ends all sessions but the one in which the change was made, and renews that.
+// endOthers ends all sessions but the one in which the change was made, and renews that. The other browsers are known no longer:
+// whoever signs in from one of them is told of as somebody new, and has no budget of guesses to themselves.
 func (s *Service) endOthers(tx *store.Tx, c *verification.Completed) (*verification.Result, error) {
 	if err := tx.EndSessions(c.Account.ID, c.V.SessionID); err != nil {
+		return nil, err
+	}
+	if err := tx.ForgetDevices(c.Account.ID, c.Caller.DeviceHash); err != nil {
 		return nil, err
 	}
 	return renewed(tx, c)

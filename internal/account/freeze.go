@@ -34,6 +34,9 @@ func (s *Service) freeze(tx *store.Tx, a *store.Account, c verification.Caller, 
 	if err := tx.EndSessions(a.ID, ""); err != nil {
 		return err
 	}
+	if err := tx.ForgetDevices(a.ID, c.DeviceHash); err != nil {
+		return err
+	}
 	if err := s.CancelOpen(tx, a, c); err != nil {
 		return err
 	}

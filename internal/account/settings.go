@@ -69,13 +69,15 @@ func (s *Service) beginEndSessions(tx *store.Tx, a *store.Account, _ verificatio
 }
 
 func (s *Service) finishEndSessions(tx *store.Tx, c *verification.Completed) (*verification.Result, error) {
-	var err error
 	if c.V.Object == "others" {
-		err = tx.EndSessions(c.Account.ID, c.V.SessionID)
-	} else {
-		_, err = tx.EndSession(c.Account.ID, c.V.Object)
+		if err := tx.EndSessions(c.Account.ID, c.V.SessionID); err != nil {
+			return nil, err
+		}
+	} else if _, err := tx.EndSession(c.Account.ID, c.V.Object); err != nil {
+		return nil, err
 	}
-	if err != nil {
+	// Which browser a session was in is not known: all but this one are.
+	if err := tx.ForgetDevices(c.Account.ID, c.Caller.DeviceHash); err != nil {
 		return nil, err
 	}
 	result, err := renewed(tx, c)

@@ -205,6 +205,46 @@ func TestACopyOfASessionEndsWithTheOtherSessions(t *testing.T) {
 	}
 }
 
+func TestAThiefsBrowserIsANewOneAfterItWasShutOut(t *testing.T) {
+	t.Parallel()
+	for name, shutOut := range map[string]func(*testkit.Kit, *testkit.Customer){
+		"reset": func(k *testkit.Kit, c *testkit.Customer) {
+			v := c.Post("/v1/password-resets", map[string]string{"email": c.Email}).Verification()
+			c.Codes(v.ID, map[string]string{"email": k.Code(c.Email)}).OK()
+			c.Codes(v.ID, map[string]string{"authenticator": c.AppCode()}).OK()
+			c.Finish(v.ID, other, "all").OK()
+			c.Password = other
+		},
+		"freeze":       func(_ *testkit.Kit, c *testkit.Customer) { c.Post("/v1/account/freeze", "{}").OK() },
+		"sessions.end": func(_ *testkit.Kit, c *testkit.Customer) { c.Do(policy.EndSessions, "others", "") },
+		"factor.replace": func(_ *testkit.Kit, c *testkit.Customer) {
+			c.ProveNew(c.Do(policy.ReplaceFactor, "authenticator", ""), "").OK()
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			k := testkit.New(t)
+			c := k.Customer(policy.Authenticator)
+			thief := k.Browser()
+			c.LoginByCodes(thief).OK()
+			shutOut(k, c)
+			k.Deliver()
+			told := func() int {
+				return len(slices.DeleteFunc(k.Mails(c.Email), func(subject string) bool { return !strings.Contains(subject, "New sign-in") }))
+			}
+			before := told()
+			c.LoginByCodes(c.Browser).OK()
+			if told() != before {
+				t.Error("the owner's own browser is a new one")
+			}
+			c.LoginByCodes(thief).OK()
+			if told() != before+1 {
+				t.Errorf("the thief's browser is still known: %v", k.Mails(c.Email))
+			}
+		})
+	}
+}
+
 func TestARenewedTokenComesByTheWayOfTheFormerOne(t *testing.T) {
 	t.Parallel()
 	k := testkit.New(t)

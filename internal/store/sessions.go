@@ -85,9 +85,7 @@ func (tx *Tx) KnowsDevice(accountID string, hash []byte) (bool, error) {
 	return n > 0, err
 }
 
-// HasDevices tells whether any browser has signed in to this account before.
-func (tx *Tx) HasDevices(accountID string) (bool, error) {
-	var n int
-	err := tx.row([]any{&n}, `SELECT count(*) FROM (SELECT 1 FROM devices WHERE account_id = $1 LIMIT 1) AS d`, accountID)
-	return n > 0, err
+// ForgetDevices forgets the browsers that have signed in to this account, but for one; nil excepts none.
+func (tx *Tx) ForgetDevices(accountID string, except []byte) error {
+	return tx.run(`DELETE FROM devices WHERE account_id = $1 AND device_hash <> $2`, accountID, append([]byte{}, except...))
 }
