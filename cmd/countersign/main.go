@@ -10,6 +10,7 @@ import (
 	"os"
 	"os/signal"
 	"syscall"
+	"time"
 )
 
 const usage = `countersign: log in with face or fingerprint, and approve a withdrawal the same way
@@ -19,6 +20,7 @@ const usage = `countersign: log in with face or fingerprint, and approve a withd
   countersign config    the reference of all settings
   countersign keys new  print a new random master key
   countersign decline   decline a requested withdrawal
+  countersign restored  end what a restored backup would revive; before serving it
   countersign version   print the version
 
 Each command takes -h.
@@ -53,6 +55,8 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) error {
 		return runKeys(rest, stdout)
 	case "decline":
 		return runDecline(ctx, rest, os.Getenv, stdout, stderr)
+	case "restored":
+		return runRestored(ctx, rest, os.Getenv, time.Now, stdout, stderr)
 	case "version":
 		fmt.Fprintln(stdout, build())
 		return nil

@@ -122,10 +122,10 @@ func (s *Service) finishBind(tx *store.Tx, c *verification.Completed) (*verifica
 	if err := changed(tx, c, "factor.bound", map[string]string{"factor": string(kind)}); err != nil {
 		return nil, err
 	}
-	if err := s.endOthers(tx, c); err != nil {
+	result, err := s.endOthers(tx, c)
+	if err != nil {
 		return nil, err
 	}
-	var result verification.Result
 	var until time.Time
 	if d := s.holdAfterBind(a, c.Bound, tx.Now); d > 0 {
 		h, err := hold(tx, a.ID, "second_factor", d)
@@ -134,7 +134,7 @@ func (s *Service) finishBind(tx *store.Tx, c *verification.Completed) (*verifica
 		}
 		result.Hold, until = h, h.Until
 	}
-	return &result, s.Engine.Notifier.AlertHold(tx, a, "factor.bound", c.Caller.From(), until, [2]string{"Factor", label(kind)})
+	return result, s.Engine.Notifier.AlertHold(tx, a, "factor.bound", c.Caller.From(), until, [2]string{"Factor", label(kind)})
 }
 
 func (s *Service) finishReplace(tx *store.Tx, c *verification.Completed) (*verification.Result, error) {
@@ -175,15 +175,38 @@ func (s *Service) afterRisk(tx *store.Tx, c *verification.Completed, event, reas
 	if err := changed(tx, c, event, map[string]string{"factor": string(kind)}); err != nil {
 		return nil, err
 	}
-	if err := s.endOthers(tx, c); err != nil {
+	result, err := s.endOthers(tx, c)
+	if err != nil {
 		return nil, err
 	}
-	return &verification.Result{Hold: h}, s.Engine.Notifier.AlertHold(tx, c.Account, event, c.Caller.From(), h.Until, [2]string{"Factor", label(kind)})
+	result.Hold = h
+	return result, s.Engine.Notifier.AlertHold(tx, c.Account, event, c.Caller.From(), h.Until, [2]string{"Factor", label(kind)})
 }
 
-// endOthers ends all sessions but the one in which the change was made.
-func (s *Service) endOthers(tx *store.Tx, c *verification.Completed) error {
-	return tx.EndSessions(c.Account.ID, c.V.SessionID)
+// endOthers ends all sessions but the one in which the change was made, and renews that. The other browsers are known no longer:
+// whoever signs in from one of them is told of as somebody new, and has no budget of guesses to themselves.
+func (s *Service) endOthers(tx *store.Tx, c *verification.Completed) (*verification.Result, error) {
+	if err := tx.EndSessions(c.Account.ID, c.V.SessionID); err != nil {
+		return nil, err
+	}
+	if err := tx.ForgetDevices(c.Account.ID, c.Caller.DeviceHash); err != nil {
+		return nil, err
+	}
+	return renewed(tx, c)
+}
+
+// renewed gives the session a new token after its owner has proven themselves again: whoever copied the former one is out, as
+// they are by the end of every other session. The result has the token for the transport that the former one came by.
+func renewed(tx *store.Tx, c *verification.Completed) (*verification.Result, error) {
+	token, err := tx.RenewSession(c.Account.ID, c.V.SessionID)
+	if err != nil || token == "" {
+		return &verification.Result{}, err
+	}
+	now, err := tx.Session(c.Account.ID, c.V.SessionID)
+	if err != nil {
+		return nil, err
+	}
+	return &verification.Result{Session: &SignedIn{ID: now.ID, AccountID: now.AccountID, Method: now.Method, CreatedAt: now.CreatedAt, ExpiresAt: now.ExpiresAt, Token: token}}, nil
 }
 
 func label(kind policy.Kind) string {

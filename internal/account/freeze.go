@@ -34,6 +34,9 @@ func (s *Service) freeze(tx *store.Tx, a *store.Account, c verification.Caller, 
 	if err := tx.EndSessions(a.ID, ""); err != nil {
 		return err
 	}
+	if err := tx.ForgetDevices(a.ID, c.DeviceHash); err != nil {
+		return err
+	}
 	if err := s.CancelOpen(tx, a, c); err != nil {
 		return err
 	}
@@ -122,5 +125,10 @@ func (s *Service) finishUnfreeze(tx *store.Tx, c *verification.Completed) (*veri
 	if err := changed(tx, c, "account.unfrozen", map[string]string{"passkeys_deleted": strconv.FormatInt(gone, 10)}); err != nil {
 		return nil, err
 	}
-	return &verification.Result{Hold: h}, s.Engine.Notifier.AlertHold(tx, a, "account.unfrozen", c.Caller.From(), h.Until)
+	result, err := renewed(tx, c)
+	if err != nil {
+		return nil, err
+	}
+	result.Hold = h
+	return result, s.Engine.Notifier.AlertHold(tx, a, "account.unfrozen", c.Caller.From(), h.Until)
 }

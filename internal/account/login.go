@@ -50,7 +50,7 @@ func (s *Service) signIn(tx *store.Tx, a *store.Account, c verification.Caller, 
 	return &SignedIn{ID: session.ID, AccountID: a.ID, Method: method, CreatedAt: session.CreatedAt, ExpiresAt: session.ExpiresAt, Token: token}, nil
 }
 
-// meetDevice remembers the browser; a new one is told to the customer, unless it is the account's first.
+// meetDevice remembers the browser; a new one is told to the customer, unless it is the one that has just made the account.
 func (s *Service) meetDevice(tx *store.Tx, a *store.Account, c verification.Caller) error {
 	if len(c.DeviceHash) == 0 {
 		return nil
@@ -59,11 +59,7 @@ func (s *Service) meetDevice(tx *store.Tx, a *store.Account, c verification.Call
 	if err != nil || known {
 		return err
 	}
-	others, err := tx.HasDevices(a.ID)
-	if err != nil {
-		return err
-	}
-	if err := tx.AddDevice(a.ID, c.DeviceHash); err != nil || !others {
+	if err := tx.AddDevice(a.ID, c.DeviceHash); err != nil || a.CreatedAt.Equal(tx.Now) {
 		return err
 	}
 	return s.Engine.Notifier.Alert(tx, a, "login.new_device", c.From())

@@ -187,7 +187,8 @@ func (s *Service) finishDeletePasskey(tx *store.Tx, c *verification.Completed) (
 	if ok, err := tx.DeletePasskey(a.ID, p.ID); err != nil || !ok {
 		return nil, notFound(err, "passkey")
 	}
-	if err := s.endOthers(tx, c); err != nil {
+	result, err := s.endOthers(tx, c)
+	if err != nil {
 		return nil, err
 	}
 	if err := changed(tx, c, "passkey.deleted", map[string]string{"passkey": p.ID}); err != nil {
@@ -197,7 +198,6 @@ func (s *Service) finishDeletePasskey(tx *store.Tx, c *verification.Completed) (
 	if err != nil {
 		return nil, err
 	}
-	result := &verification.Result{}
 	if ids != nil || a.Passkeys == 1 {
 		result.Accepted = accepted(p.RPID, a.Handle, ids)
 	}

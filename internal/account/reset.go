@@ -59,6 +59,9 @@ func (s *Service) finishReset(tx *store.Tx, c *verification.Completed) (*verific
 	if err := tx.EndSessions(a.ID, ""); err != nil {
 		return nil, err
 	}
+	if err := tx.ForgetDevices(a.ID, c.Caller.DeviceHash); err != nil {
+		return nil, err
+	}
 	h, err := hold(tx, a.ID, "password_reset", s.Holds.PasswordReset)
 	if err != nil {
 		return nil, err

@@ -22,13 +22,6 @@ func thawed(tx *store.Tx, c verification.Caller) error {
 	return err
 }
 
-// HashNewPassword does the slow part of a password change before its verification begins: r.Value becomes the hash.
-func (s *Service) HashNewPassword(ctx context.Context, r *verification.Request) error {
-	hash, err := s.Engine.HashPassword(ctx, "value", r.Value)
-	r.Value = hash
-	return err
-}
-
 func (s *Service) beginPassword(_ *store.Tx, _ *store.Account, _ verification.Caller, r *verification.Request) (verification.Payload, *verification.NewFactor, error) {
 	return verification.Payload{Extra: r.Value}, nil, nil
 }
@@ -37,13 +30,14 @@ func (s *Service) finishPassword(tx *store.Tx, c *verification.Completed) (*veri
 	if err := tx.SetPassword(c.Account.ID, c.Payload.Extra); err != nil {
 		return nil, err
 	}
-	if err := s.endOthers(tx, c); err != nil {
+	result, err := s.endOthers(tx, c)
+	if err != nil {
 		return nil, err
 	}
 	if err := changed(tx, c, "password.changed", nil); err != nil {
 		return nil, err
 	}
-	return &verification.Result{}, s.Engine.Notifier.Alert(tx, c.Account, "password.changed", c.Caller.From())
+	return result, s.Engine.Notifier.Alert(tx, c.Account, "password.changed", c.Caller.From())
 }
 
 func (s *Service) beginPhrase(_ *store.Tx, _ *store.Account, _ verification.Caller, r *verification.Request) (verification.Payload, *verification.NewFactor, error) {
@@ -76,16 +70,24 @@ func (s *Service) beginEndSessions(tx *store.Tx, a *store.Account, _ verificatio
 
 func (s *Service) finishEndSessions(tx *store.Tx, c *verification.Completed) (*verification.Result, error) {
 	if c.V.Object == "others" {
-		if err := s.endOthers(tx, c); err != nil {
+		if err := tx.EndSessions(c.Account.ID, c.V.SessionID); err != nil {
 			return nil, err
 		}
 	} else if _, err := tx.EndSession(c.Account.ID, c.V.Object); err != nil {
 		return nil, err
 	}
+	// Which browser a session was in is not known: all but this one are.
+	if err := tx.ForgetDevices(c.Account.ID, c.Caller.DeviceHash); err != nil {
+		return nil, err
+	}
+	result, err := renewed(tx, c)
+	if err != nil {
+		return nil, err
+	}
 	if err := tx.Record(c.Caller.Event(c.Account.ID, "sessions.ended", true, map[string]string{"which": c.V.Object, "way": c.Way})); err != nil {
 		return nil, err
 	}
-	return &verification.Result{}, s.Engine.Notifier.Alert(tx, c.Account, "sessions.ended", c.Caller.From())
+	return result, s.Engine.Notifier.Alert(tx, c.Account, "sessions.ended", c.Caller.From())
 }
 
 // SetProfile sets what the session alone may change.

@@ -41,7 +41,7 @@ var allowed = map[string]string{
 	// Fills a demo's database for the browser tests.
 	"web/e2e/tools/manypasskeys": "internal/policy internal/secret internal/store",
 
-	"cmd/countersign": "internal/app internal/asset internal/delivery internal/demo internal/policy internal/secret internal/verification internal/webapp",
+	"cmd/countersign": "internal/app internal/asset internal/delivery internal/demo internal/policy internal/secret internal/store internal/verification internal/webapp",
 }
 
 // testOnly are packages that no program may import.

@@ -2,7 +2,6 @@ package flowtest
 
 import (
 	"fmt"
-	"net/netip"
 	"testing"
 	"time"
 
@@ -410,19 +409,18 @@ func TestSendingToOneNumberHasABudget(t *testing.T) {
 	c.SendCode(c.Begin(policy.SetPhrase, "", "copper heron").Verification().ID, "phone").OK()
 }
 
-func TestSendingForAnAccountFromAnAddressAndInAllHasBudgets(t *testing.T) {
+func TestSendingForAnAccountAndInAllHasBudgets(t *testing.T) {
 	t.Parallel()
 	for name, budget := range map[string]struct {
 		of                           func(l *verification.Limits) *store.Allowance
 		otherAccount, otherAddresses bool // whether they still may
 	}{
-		"for an account":  {func(l *verification.Limits) *store.Allowance { return &l.SendFor }, true, true},
-		"from an address": {func(l *verification.Limits) *store.Allowance { return &l.SendFrom }, false, true},
-		"in all":          {func(l *verification.Limits) *store.Allowance { return &l.SendAll }, false, false},
+		"for an account": {func(l *verification.Limits) *store.Allowance { return &l.SendFor }, true, true},
+		"in all":         {func(l *verification.Limits) *store.Allowance { return &l.SendAll }, false, false},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			k := testkit.New(t, func(c *app.Config) { c.TrustedProxies = []netip.Prefix{netip.MustParsePrefix("127.0.0.0/8")} })
+			k := testkit.New(t, behindProxy)
 			c, d := k.Full(), k.Full()
 			budget.of(&k.App.Engine.Limits).Limit = 3
 			send := func(p *testkit.Customer, factor, address string) *testkit.Answer {
@@ -440,7 +438,7 @@ func TestSendingForAnAccountFromAnAddressAndInAllHasBudgets(t *testing.T) {
 			for _, factor := range []string{"email", "phone", "email"} {
 				send(c, factor, "198.51.100.1").OK()
 			}
-			// Each is the fourth: of the account, of its address, of all.
+			// Each is the fourth: of the account, of all.
 			send(c, "phone", "198.51.100.1").Refused("rate_limited")
 			may(send(d, "email", "198.51.100.1"), budget.otherAccount)
 			may(send(d, "phone", "198.51.100.2"), budget.otherAddresses)
@@ -448,4 +446,27 @@ func TestSendingForAnAccountFromAnAddressAndInAllHasBudgets(t *testing.T) {
 			send(c, "phone", "198.51.100.1").OK()
 		})
 	}
+}
+
+func TestWhatOneAddressLetsGoOutToNewFactorsAndBeforeSessionsHasABudget(t *testing.T) {
+	t.Parallel()
+	k := testkit.New(t, behindProxy, func(c *app.Config) { c.Limits.SendFrom.Limit = 3 })
+	c := k.Customer()
+	c.Address = "198.51.100.1"
+	for i := range 5 {
+		v := c.Begin(policy.BindFactor, "phone", k.FreshNumber()).Verification()
+		if a := c.Answer(v); i < 3 {
+			a.OK()
+		} else {
+			a.Refused("rate_limited")
+		}
+		b := k.Browser().From("198.51.100.2")
+		if a := b.StartLogin(fmt.Sprintf("nobody%d@mail.example", i), "a guess"); i < 3 {
+			a.OK()
+		} else {
+			a.Refused("rate_limited")
+		}
+	}
+	c.Address = "198.51.100.3"
+	c.Answer(c.Begin(policy.BindFactor, "phone", k.FreshNumber()).Verification()).OK()
 }

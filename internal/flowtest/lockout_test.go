@@ -130,3 +130,22 @@ func TestGuessesInOneSessionAreNotTakenFromAnother(t *testing.T) {
 	thief.Codes(thief.Begin(policy.SetPhrase, "", "blue lamp").Verification().ID, map[string]string{"authenticator": "000000"}).Refused("tries_exhausted")
 	c.Do(policy.SetPhrase, "", "copper heron")
 }
+
+func TestAChangeOfThePasswordIsHashedForThoseOnlyWhoMayMakeIt(t *testing.T) {
+	t.Parallel()
+	k := testkit.New(t)
+	c, frozen := k.Customer(policy.Phone), k.Customer(policy.Phone)
+	frozen.Post("/v1/account/freeze", "{}").OK()
+	frozen.LoginByCodes(frozen.Browser).OK()
+	for range k.Limits.NewPasswords.Limit {
+		c.Begin(policy.ChangePassword, "", other).OK()
+	}
+	second := c.On(k.Browser())
+	c.LoginByCodes(second.Browser).OK()
+	k.App.Engine.Hasher = nil // whoever comes as far as to a hash gets an internal error from here on
+	c.Begin(policy.ChangePassword, "", other).Refused("rate_limited")
+	second.Begin(policy.ChangePassword, "", other).Refused("rate_limited")
+	frozen.Begin(policy.ChangePassword, "", other).Refused("account_frozen")
+	k.Clock.Advance(time.Hour)
+	c.Begin(policy.ChangePassword, "", other).Refused("internal")
+}

@@ -1,6 +1,7 @@
 package flowtest
 
 import (
+	"maps"
 	"regexp"
 	"slices"
 	"strings"
@@ -160,6 +161,120 @@ func TestEndingSessionsTakesProofAndEndsNoOthers(t *testing.T) {
 	if len(list.Items) != 1 || !list.Items[0].Current {
 		t.Errorf("%+v", list)
 	}
+}
+
+func TestACopyOfASessionEndsWithTheOtherSessions(t *testing.T) {
+	t.Parallel()
+	k := testkit.New(t)
+	c := k.Full()
+	spare := c.CreatePasskey()
+	changes := map[string]func(){
+		"password.change": func() { c.Do(policy.ChangePassword, "", other); c.Password = other },
+		"sessions.end":    func() { c.Do(policy.EndSessions, "others", "") },
+		"sessions.end (one)": func() {
+			b := k.Browser()
+			c.LoginByCodes(b).OK()
+			c.Do(policy.EndSessions, c.On(b).Account().Session.ID, "")
+		},
+		"passkey.delete": func() { c.Do(policy.DeletePasskey, spare.ID, "") },
+		"factor.replace": func() {
+			number := k.FreshNumber()
+			c.ProveNew(c.Do(policy.ReplaceFactor, "phone", number), number).OK()
+		},
+		"factor.unbind": func() { c.Do(policy.UnbindFactor, "phone", "") },
+	}
+	order := append(slices.Sorted(maps.Keys(changes)), "factor.bind", "account.unfreeze")
+	changes["factor.bind"] = func() { c.Bind(policy.Phone) }
+	changes["account.unfreeze"] = func() {
+		if v := c.Do(policy.Unfreeze, "", ""); v.Status != "done" {
+			c.Finish(v.ID, "", "all").OK()
+		}
+	}
+	for _, change := range order {
+		if change == "account.unfreeze" {
+			c.Post("/v1/account/freeze", "{}").OK()
+			c.LoginByCodes(c.Browser).OK()
+		}
+		thief, before := c.Copy(), c.Account().Session.ID
+		thief.Get("/v1/account").OK()
+		changes[change]()
+		thief.Get("/v1/account").Refused("unauthenticated")
+		if after := c.Account().Session.ID; after != before {
+			t.Errorf("%s: the session is another one", change)
+		}
+	}
+}
+
+func TestAThiefsBrowserIsANewOneAfterItWasShutOut(t *testing.T) {
+	t.Parallel()
+	for name, shutOut := range map[string]func(*testkit.Kit, *testkit.Customer){
+		"reset": func(k *testkit.Kit, c *testkit.Customer) {
+			v := c.Post("/v1/password-resets", map[string]string{"email": c.Email}).Verification()
+			c.Codes(v.ID, map[string]string{"email": k.Code(c.Email)}).OK()
+			c.Codes(v.ID, map[string]string{"authenticator": c.AppCode()}).OK()
+			c.Finish(v.ID, other, "all").OK()
+			c.Password = other
+		},
+		"freeze":       func(_ *testkit.Kit, c *testkit.Customer) { c.Post("/v1/account/freeze", "{}").OK() },
+		"sessions.end": func(_ *testkit.Kit, c *testkit.Customer) { c.Do(policy.EndSessions, "others", "") },
+		"factor.replace": func(_ *testkit.Kit, c *testkit.Customer) {
+			c.ProveNew(c.Do(policy.ReplaceFactor, "authenticator", ""), "").OK()
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			k := testkit.New(t)
+			c := k.Customer(policy.Authenticator)
+			thief := k.Browser()
+			c.LoginByCodes(thief).OK()
+			shutOut(k, c)
+			k.Deliver()
+			told := func() int {
+				return len(slices.DeleteFunc(k.Mails(c.Email), func(subject string) bool { return !strings.Contains(subject, "New sign-in") }))
+			}
+			before := told()
+			c.LoginByCodes(c.Browser).OK()
+			if told() != before {
+				t.Error("the owner's own browser is a new one")
+			}
+			c.LoginByCodes(thief).OK()
+			if told() != before+1 {
+				t.Errorf("the thief's browser is still known: %v", k.Mails(c.Email))
+			}
+		})
+	}
+}
+
+func TestARenewedTokenComesByTheWayOfTheFormerOne(t *testing.T) {
+	t.Parallel()
+	k := testkit.New(t)
+	c := k.Customer(policy.Authenticator)
+	bearer := map[string]string{"X-Session-Transport": "bearer"}
+	// A page asks for the token that its cookie hides.
+	v := c.Begin(policy.EndSessions, "others", "").Verification()
+	c.SendCode(v.ID, "email").OK()
+	codes := map[string]any{"codes": map[string]string{"email": k.Code(c.Email), "authenticator": c.AppCode()}}
+	v = c.Send("POST", "/v1/verifications/"+v.ID+"/codes", codes, bearer).Verification()
+	if v.Status != "done" || v.Result.Session.Token != "" {
+		t.Errorf("%+v", v)
+	}
+	c.Get("/v1/account").OK()
+	// An app gets it in the body, also without saying again how it has it.
+	app := k.Browser()
+	app.Origin = ""
+	login := app.StartLogin(c.Email, c.Password).Verification()
+	token := app.Send("POST", "/v1/verifications/"+login.ID+"/codes", map[string]any{"codes": map[string]string{"any": c.AppCode()}}, bearer).Verification().Result.Session.Token
+	auth := map[string]string{"Authorization": "Bearer " + token}
+	v = app.Send("POST", "/v1/verifications", map[string]any{"purpose": policy.EndSessions, "object": "others"}, auth).Verification()
+	k.Deliver()
+	app.Send("POST", "/v1/verifications/"+v.ID+"/send", map[string]string{"factor": "email"}, auth).OK()
+	codes = map[string]any{"codes": map[string]string{"email": k.Code(c.Email), "authenticator": c.AppCode()}}
+	fresh := app.Send("POST", "/v1/verifications/"+v.ID+"/codes", codes, auth).Verification().Result.Session.Token
+	if fresh == "" || fresh == token || app.Cookie("__Host-session") != "" {
+		t.Errorf("the token after the change is %q, the cookie %q", fresh, app.Cookie("__Host-session"))
+	}
+	app.Send("GET", "/v1/account", nil, auth).Refused("unauthenticated")
+	app.Send("GET", "/v1/account", nil, map[string]string{"Authorization": "Bearer " + fresh}).OK()
 }
 
 func saveAddress(c *testkit.Customer, label, address string) *testkit.Answer {

@@ -23,6 +23,7 @@ type request struct {
 	http   *http.Request
 	id     string
 	caller verification.Caller
+	bearer bool   // the session's token came in an Authorization header
 	device string // the browser's secret, to be set as a cookie where it is new
 	code   string // of the problem answered
 	cause  error  // of an internal error
@@ -65,6 +66,7 @@ func (s *Server) read(r *http.Request) (*request, error) {
 			token = c.Value
 		}
 	}
+	rq.bearer = bearer
 	session, err := s.Accounts.Authenticate(r.Context(), token)
 	rq.caller.Session = session
 	return rq, err
@@ -77,9 +79,14 @@ func (rq *request) ensureDevice() {
 	}
 }
 
-// deliver hands a new session's token over: as a cookie, or in the body to an app that asked for a bearer token.
+// deliver hands a token over: that of a new session as a cookie, or in the body to an app that asked for a bearer token, and a
+// renewed one by the way that the former one came, so that no page can ask for what its cookie hides.
 func (s *Server) deliver(w http.ResponseWriter, rq *request, in *account.SignedIn) {
-	if rq.http.Header.Get("X-Session-Transport") == "bearer" {
+	bearer := rq.http.Header.Get("X-Session-Transport") == "bearer"
+	if old := rq.session(); old != nil && old.ID == in.ID {
+		bearer = rq.bearer
+	}
+	if bearer {
 		return
 	}
 	s.setCookie(w, "session", in.Token, account.SessionAbsolute)
@@ -108,36 +115,36 @@ func (s *Server) trusted(host string) bool {
 	return err == nil && slices.ContainsFunc(s.Config.TrustedProxies, func(p netip.Prefix) bool { return p.Contains(addr.Unmap()) })
 }
 
-// browserName is a browser as people know it: "Safari on iPhone".
+// browserNames are the browsers that are told by name, as the parser names them and as people do.
+var browserNames = map[string]string{
+	useragent.Chrome: "Chrome", useragent.HeadlessChrome: "Headless Chrome", useragent.Edge: "Edge", useragent.Firefox: "Firefox", useragent.Safari: "Safari",
+	useragent.MobileSafari: "Safari", useragent.Opera: "Opera", useragent.OperaMini: "Opera Mini", useragent.OperaTouch: "Opera Touch", useragent.Vivaldi: "Vivaldi",
+	useragent.SamsungBrowser: "Samsung Internet", useragent.InternetExplorer: "Internet Explorer", "Huawei Browser": "Huawei Browser", "Miui Browser": "Mi Browser",
+	"YaBrowser": "Yandex Browser", "DuckDuckGo": "DuckDuckGo", "Brave": "Brave",
+}
+
+// systemNames are the same of operating systems.
+var systemNames = map[string]string{
+	useragent.Windows: "Windows", useragent.MacOS: "Mac", useragent.Linux: "Linux", useragent.Android: "Android", useragent.IOS: "iOS", useragent.ChromeOS: "ChromeOS",
+	useragent.FreeBSD: "FreeBSD", useragent.Harmony: "HarmonyOS",
+}
+
+// browserName is a browser as people know it: "Safari on iPhone". No word of it is the client's own: it stands in e-mails, which
+// would otherwise tell people whatever a stranger wrote into a User-Agent header.
 func browserName(userAgent string) string {
 	if len(userAgent) > 512 {
 		userAgent = userAgent[:512]
 	}
 	ua := useragent.Parse(userAgent)
-	name, system := printable(ua.Name), printable(ua.OS)
-	switch {
-	case strings.Contains(ua.Device, "iPhone"):
-		system = "iPhone"
-	case strings.Contains(ua.Device, "iPad"):
-		system = "iPad"
-	case system == "macOS":
-		system = "Mac"
+	name, system := browserNames[ua.Name], systemNames[ua.OS]
+	if ua.OS == useragent.IOS && (ua.Device == "iPhone" || ua.Device == "iPad") {
+		system = ua.Device
 	}
-	switch {
-	case name == "" && system == "":
-		return "an unknown browser"
-	case system == "":
+	if name == "" {
+		name = "an unknown browser"
+	}
+	if system == "" {
 		return name
 	}
 	return name + " on " + system
-}
-
-func printable(s string) string {
-	s = strings.Map(func(r rune) rune {
-		if r < ' ' || r > '~' {
-			return -1
-		}
-		return r
-	}, s)
-	return s[:min(len(s), 40)]
 }

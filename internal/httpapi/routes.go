@@ -178,7 +178,7 @@ func (s *Server) begin(ctx context.Context, rq *request, in beginInput) (any, er
 		r.Address = &verification.AddressInput{Label: a.Label, Network: a.Network, Address: a.Address, Memo: a.Memo}
 	}
 	if in.Purpose == policy.ChangePassword {
-		if err := s.Accounts.HashNewPassword(ctx, &r); err != nil {
+		if err := s.Engine.HashNewPassword(ctx, rq.caller, &r); err != nil {
 			return nil, err
 		}
 	}

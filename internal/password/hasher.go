@@ -44,13 +44,16 @@ var (
 // several goroutines and needs no closing.
 type Hasher struct {
 	admitted chan struct{} // those hashing and those waiting
+	making   chan struct{} // those of them that hash a new password
 	running  chan struct{} // those hashing
 	dummy    string
 }
 
 // NewHasher returns a Hasher that computes at most workers hashes at the same
 // time, each with 19 MiB of memory, and lets at most queue more wait for their
-// turn. Less than one worker counts as one, a negative queue as none.
+// turn. Less than one worker counts as one, a negative queue as none. New
+// passwords take half of these places at most, so that whoever signs in finds
+// one.
 func NewHasher(workers, queue int) *Hasher {
 	workers, queue = max(workers, 1), max(queue, 0)
 	// Random bytes in the place of the key make a hash whose password nobody
@@ -59,6 +62,7 @@ func NewHasher(workers, queue int) *Hasher {
 	_, _ = rand.Read(random) // never fails, as its documentation promises
 	return &Hasher{
 		admitted: make(chan struct{}, workers+queue),
+		making:   make(chan struct{}, max((workers+queue)/2, 1)),
 		running:  make(chan struct{}, workers),
 		dummy:    encode(memory, passes, parallelism, random[:saltSize], random[saltSize:]),
 	}
@@ -71,9 +75,15 @@ func (h *Hasher) Dummy() string { return h.dummy }
 
 // Hash returns the Argon2id hash of the NFC form of pw with a fresh salt, as a
 // PHC string ("$argon2id$v=19$m=19456,t=2,p=1$salt$key"). It fails with ErrBusy
-// at once if the queue is full, and with the context's error if that ends before
+// at once if the queue, or its share of it, is full, and with the context's error if that ends before
 // its turn comes. It does not apply the policy: see [Check].
 func (h *Hasher) Hash(ctx context.Context, pw string) (string, error) {
+	select {
+	case h.making <- struct{}{}:
+		defer func() { <-h.making }()
+	default:
+		return "", ErrBusy
+	}
 	salt := make([]byte, saltSize)
 	if _, err := rand.Read(salt); err != nil {
 		return "", err

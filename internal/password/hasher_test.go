@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/base64"
 	"errors"
+	"runtime"
 	"strings"
 	"sync"
 	"testing"
@@ -96,6 +97,35 @@ func TestAFullQueueIsAnsweredAtOnce(t *testing.T) {
 	}
 }
 
+func TestNewPasswordsLeaveHalfOfThePlacesToThoseWhoSignIn(t *testing.T) {
+	h := NewHasher(1, 3)
+	h.running <- struct{}{}
+	var group sync.WaitGroup
+	for range 2 {
+		group.Go(func() {
+			if _, err := h.Hash(t.Context(), "a new one"); err != nil {
+				t.Error(err)
+			}
+		})
+	}
+	for len(h.admitted) < 2 {
+		runtime.Gosched()
+	}
+	if _, err := h.Hash(t.Context(), "one too many"); !errors.Is(err, ErrBusy) {
+		t.Errorf("a third new password: %v, want ErrBusy", err)
+	}
+	group.Go(func() {
+		if _, err := h.Verify(t.Context(), h.Dummy(), "signing in"); err != nil {
+			t.Error(err)
+		}
+	})
+	for len(h.admitted) < 3 {
+		runtime.Gosched()
+	}
+	<-h.running
+	group.Wait()
+}
+
 func TestWaitingEndsWithTheRequest(t *testing.T) {
 	h := NewHasher(1, 1)
 	h.running <- struct{}{}
@@ -119,7 +149,7 @@ func TestNoMoreHashAtOnceThanThereAreWorkers(t *testing.T) {
 	var group sync.WaitGroup
 	for range 8 {
 		group.Go(func() {
-			if _, err := h.Hash(t.Context(), "copper heron 41"); err != nil {
+			if _, err := h.Verify(t.Context(), h.Dummy(), "copper heron 41"); err != nil {
 				t.Error(err)
 			}
 			if len(h.running) > 2 {

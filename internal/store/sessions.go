@@ -29,11 +29,15 @@ func (s *Session) fields() []any {
 // AddSession inserts a session, and returns its token: the account's id, the session's, and 256 random bits, with dots between
 // them. The ids say where to look; the hash that is kept of the token proves it.
 func (tx *Tx) AddSession(s *Session) (token string, err error) {
-	random, _ := secret.NewToken()
-	token = s.AccountID + "." + s.ID + "." + random
+	token = newSessionToken(s.AccountID, s.ID)
 	return token, tx.run(`INSERT INTO sessions (account_id, id, token_hash, method, passkey_id, epoch, browser, address, created_at, last_seen_at, expires_at)
 		VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)`,
 		s.AccountID, s.ID, secret.HashToken(token), s.Method, s.PasskeyID, s.Epoch, s.Browser, s.Address, millis(s.CreatedAt), millis(s.LastSeenAt), millis(s.ExpiresAt))
+}
+
+func newSessionToken(accountID, id string) string {
+	random, _ := secret.NewToken()
+	return accountID + "." + id + "." + random
 }
 
 // SessionByToken reads the session of a token, ended or not; ErrNotFound if the token is not genuine.
@@ -66,8 +70,9 @@ func (tx *Tx) Sessions(accountID string, idle time.Duration) ([]Session, error) 
 
 // CountSessions tells how many sessions of an account have not ended.
 func (tx *Tx) CountSessions(accountID string, idle time.Duration) (n int, err error) {
-	return n, tx.row([]any{&n}, `SELECT count(*) FROM sessions WHERE account_id = $1 AND ended_at = 0 AND expires_at > $2 AND last_seen_at > $3`,
+	err = tx.row([]any{&n}, `SELECT count(*) FROM sessions WHERE account_id = $1 AND ended_at = 0 AND expires_at > $2 AND last_seen_at > $3`,
 		accountID, millis(tx.Now), millis(tx.Now.Add(-idle)))
+	return n, err
 }
 
 // SeeSession notes that a session was used.
@@ -85,6 +90,15 @@ func (tx *Tx) EndSessions(accountID, except string) error {
 	return tx.run(`UPDATE sessions SET ended_at = $3 WHERE account_id = $1 AND id <> $2 AND ended_at = 0`, accountID, except, millis(tx.Now))
 }
 
+// RenewSession gives a session a new token, so that whoever has a copy of the former one has nothing; "" if the session has ended.
+func (tx *Tx) RenewSession(accountID, id string) (token string, err error) {
+	token = newSessionToken(accountID, id)
+	if ok, err := tx.once(`UPDATE sessions SET token_hash = $3 WHERE account_id = $1 AND id = $2 AND ended_at = 0`, accountID, id, secret.HashToken(token)); err != nil || !ok {
+		return "", err
+	}
+	return token, nil
+}
+
 // AddDevice remembers a browser that has signed in.
 func (tx *Tx) AddDevice(accountID string, hash []byte) error {
 	return tx.run(`INSERT INTO devices (account_id, device_hash, created_at) VALUES ($1, $2, $3) ON CONFLICT (account_id, device_hash) DO NOTHING`, accountID, hash, millis(tx.Now))
@@ -97,9 +111,7 @@ func (tx *Tx) KnowsDevice(accountID string, hash []byte) (bool, error) {
 	return n > 0, err
 }
 
-// HasDevices tells whether any browser has signed in to this account before.
-func (tx *Tx) HasDevices(accountID string) (bool, error) {
-	var n int
-	err := tx.row([]any{&n}, `SELECT count(*) FROM (SELECT 1 FROM devices WHERE account_id = $1 LIMIT 1) AS d`, accountID)
-	return n > 0, err
+// ForgetDevices forgets the browsers that have signed in to this account, but for one; nil excepts none.
+func (tx *Tx) ForgetDevices(accountID string, except []byte) error {
+	return tx.run(`DELETE FROM devices WHERE account_id = $1 AND device_hash <> $2`, accountID, append([]byte{}, except...))
 }

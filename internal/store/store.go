@@ -130,7 +130,7 @@ func (db *DB) load(ctx context.Context) error {
 	return nil
 }
 
-// Epoch counts the restores from backups; what an older epoch issued is void.
+// Epoch is new after every restore from a backup; what an older epoch issued is void.
 func (db *DB) Epoch() int64 { return db.epoch }
 
 // Close waits for the updates under way and closes the database.

@@ -35,17 +35,46 @@ func (e *Engine) Begin(ctx context.Context, c Caller, r Request) (*View, error) 
 	return view, err
 }
 
-func (e *Engine) begin(tx *store.Tx, c Caller, v *store.Verification, r *Request, action Action) (*View, error) {
+// HashNewPassword does the slow part of a change of the password before its verification begins: r.Value becomes the hash. Whoever
+// has an account could keep the machine busy by it, so that the purpose has to be open first, and an account's allowance not used up.
+func (e *Engine) HashNewPassword(ctx context.Context, c Caller, r *Request) error {
+	if err := checkNewPassword("value", r.Value); err != nil {
+		return err
+	}
+	err := e.DB.Update(ctx, func(tx *store.Tx) error {
+		v := &store.Verification{AccountID: c.AccountID(), Purpose: r.Purpose}
+		_, _, err := e.opened(tx, c, v)
+		if err == nil {
+			err = e.allow(tx, e.Limits.NewPasswords, "new-passwords", []byte(v.AccountID))
+		}
+		return e.keepRefusal(tx, c, v, err)
+	})
+	if err == nil {
+		r.Value, err = e.Hasher.Hash(ctx, r.Value)
+	}
+	return err
+}
+
+// opened tells whether the caller's session may begin a verification: it lives, and the policy has an open way.
+func (e *Engine) opened(tx *store.Tx, c Caller, v *store.Verification) (*store.Account, policy.Requirement, error) {
 	if err := Live(tx, c); err != nil {
-		return nil, err
+		return nil, policy.Requirement{}, err
 	}
 	a, state, err := e.account(tx, v.AccountID)
 	if err != nil {
-		return nil, err
+		return nil, policy.Requirement{}, err
 	}
 	req := e.Policy.Require(v.Purpose, state)
 	if !req.PasskeyOpen() && !req.CodesOpen() {
-		return nil, Blocked(req.CodesBlock)
+		return nil, policy.Requirement{}, Blocked(req.CodesBlock)
+	}
+	return a, req, nil
+}
+
+func (e *Engine) begin(tx *store.Tx, c Caller, v *store.Verification, r *Request, action Action) (*View, error) {
+	a, req, err := e.opened(tx, c, v)
+	if err != nil {
+		return nil, err
 	}
 	payload, fresh, err := action.Begin(tx, a, c, r)
 	if err != nil {

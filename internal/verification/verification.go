@@ -182,6 +182,8 @@ type Limits struct {
 	Begins store.Allowance
 	// InSession are verifications begun in one session.
 	InSession store.Allowance
+	// NewPasswords are passwords that one account has hashed for a change of it.
+	NewPasswords store.Allowance
 	// Withdrawals are withdrawals that one account requests, and Requested how many of them may wait for approval at once.
 	Withdrawals store.Allowance
 	Requested   int
@@ -207,6 +209,7 @@ func DefaultLimits() Limits {
 		SendAll:       store.Allowance{Limit: 20000, Window: hour},
 		Refusals:      store.Allowance{Limit: 100, Window: hour},
 		InSession:     store.Allowance{Limit: 120, Window: hour},
+		NewPasswords:  store.Allowance{Limit: 10, Window: hour},
 		Withdrawals:   store.Allowance{Limit: 60, Window: hour},
 		Requested:     20,
 	}

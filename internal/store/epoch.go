@@ -1,0 +1,17 @@
+package store
+
+import "context"
+
+// NextEpoch begins a new epoch, after a restore from a backup: what an older one issued is void, and its sessions have ended. It
+// holds for those who open the database from now on. An epoch is no number that was given before, not even by another copy of the
+// same backup: one that was restored twice must not take up what was issued between.
+func (db *DB) NextEpoch(ctx context.Context) (epoch int64, err error) {
+	err = db.Update(ctx, func(tx *Tx) error {
+		epoch = max(tx.Epoch()+1, tx.Now.Unix())
+		if err := tx.run(`INSERT INTO settings (name, value) VALUES ('epoch', $1) ON CONFLICT (name) DO UPDATE SET value = excluded.value`, epoch); err != nil {
+			return err
+		}
+		return tx.run(`UPDATE sessions SET ended_at = $1 WHERE ended_at = 0`, millis(tx.Now))
+	})
+	return epoch, err
+}
