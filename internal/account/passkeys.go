@@ -149,7 +149,7 @@ func (s *Service) finishCreatePasskey(tx *store.Tx, c *verification.Completed) (
 		Transports: key.Transports, SignCount: key.SignCount, BackupEligible: key.BackupEligible, BackupState: key.BackupState, Format: key.Format, RPID: c.Ceremony.RPID,
 		AttestationObject: key.AttestationObject, ClientDataJSON: key.ClientDataJSON, Name: name, CreatedAt: tx.Now, CreatedSession: c.V.SessionID, CreatedOn: c.Caller.Browser,
 		// Power to withdraw comes of all three factors having proven themselves here.
-		WithdrawalPower: len(c.Bound) == len(policy.Kinds) && len(c.Kinds) == len(policy.Kinds)}
+		WithdrawalPower: policy.GivesPower(c.Bound, c.Kinds)}
 	if err := tx.AddPasskey(p); errors.Is(err, store.ErrExists) {
 		return nil, refusal.New("passkey_exists", "This passkey is registered already. Nothing was changed.")
 	} else if err != nil {
