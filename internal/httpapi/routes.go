@@ -21,6 +21,7 @@ func (s *Server) Routes() []Route {
 	return []Route{
 		// Without a session.
 		{get, "/v1/config", Public, 0, plain(s.config)},
+		{get, "/v1/session", Public, 0, plain(s.signedIn)},
 		{post, "/v1/registrations", Browser, 201, take(s.register)},
 		{post, "/v1/login", Browser, 201, take(s.login)},
 		{post, "/v1/login/passkey/options", Browser, 0, take(s.loginOptions)},
@@ -80,6 +81,11 @@ func (s *Server) config(context.Context, *request) (any, error) {
 		fiat = &s.Config.Fiat
 	}
 	return map[string]any{"name": s.Config.Name, "rp_id": s.Engine.RP.ID, "rp_name": s.Engine.RP.Name, "demo": s.Config.Demo, "build": s.Config.Build, "password_min": password.MinLength, "fiat": fiat}, nil
+}
+
+// signedIn answers an app that opens: GET /v1/account would refuse, and browsers write refusals into their consoles.
+func (s *Server) signedIn(_ context.Context, rq *request) (any, error) {
+	return map[string]bool{"signed_in": rq.session() != nil}, nil
 }
 
 type registerInput struct {
