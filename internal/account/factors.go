@@ -163,6 +163,11 @@ func (s *Service) finishUnbind(tx *store.Tx, c *verification.Completed) (*verifi
 	if err := tx.DropFactor(c.Account.ID, kind); err != nil {
 		return nil, err
 	}
+	// Power came of all three factors. It does not wait for whichever is bound in the place of this one: then it is asked anew
+	// which passkeys are to have it.
+	if err := tx.DisempowerPasskeys(c.Account.ID); err != nil {
+		return nil, err
+	}
 	return s.afterRisk(tx, c, "factor.unbound", "factor_unbound", kind, s.Holds.FactorUnbound)
 }
 

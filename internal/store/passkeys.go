@@ -161,6 +161,14 @@ func (tx *Tx) EmpowerPasskeys(accountID string, which Selection) error {
 	return tx.recount(accountID)
 }
 
+// DisempowerPasskeys takes withdrawal power from all passkeys of an account.
+func (tx *Tx) DisempowerPasskeys(accountID string) error {
+	if err := tx.run(`UPDATE passkeys SET withdrawal_power = 0 WHERE account_id = $1 AND withdrawal_power = 1`, accountID); err != nil {
+		return err
+	}
+	return tx.recount(accountID)
+}
+
 // SuspendPasskey takes a passkey out of use.
 func (tx *Tx) SuspendPasskey(accountID, id string) error {
 	if err := tx.run(`UPDATE passkeys SET suspended_at = $3 WHERE account_id = $1 AND id = $2 AND suspended_at = 0`, accountID, id, millis(tx.Now)); err != nil {
