@@ -19,6 +19,9 @@ func (s *Service) Register(ctx context.Context, c verification.Caller, email, pw
 	if err != nil {
 		return nil, err
 	}
+	if locale, err = languageTag(locale); err != nil {
+		return nil, err
+	}
 	if err := s.admit(ctx, c, nil); err != nil {
 		return nil, err
 	}

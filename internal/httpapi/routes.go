@@ -95,9 +95,6 @@ type registerInput struct {
 }
 
 func (s *Server) register(ctx context.Context, rq *request, in registerInput) (any, error) {
-	if len(in.Locale) > 35 {
-		return nil, refusal.Field("invalid_request", "locale", `Give a language tag such as "en" or "zh-Hant" (BCP 47).`)
-	}
 	if in.Locale == "" {
 		in.Locale = "en"
 	}
