@@ -137,11 +137,12 @@ func (s *Service) finishCreatePasskey(tx *store.Tx, c *verification.Completed) (
 	if err != nil {
 		return nil, err
 	}
-	p := &store.Passkey{ID: secret.NewID("pk", tx.Now), AccountID: a.ID, CredentialID: key.ID, PublicKey: key.PublicKey, Algorithm: key.Algorithm, AAGUID: key.AAGUID[:],
-		Transports: key.Transports, SignCount: key.SignCount, BackupEligible: key.BackupEligible, BackupState: key.BackupState, Format: key.Format, RPID: c.Ceremony.RPID,
-		AttestationObject: key.AttestationObject, ClientDataJSON: key.ClientDataJSON, Name: name, CreatedAt: tx.Now, CreatedSession: c.V.SessionID, CreatedOn: c.Caller.Browser,
+	p := &store.Passkey{Key: store.Key{ID: secret.NewID("pk", tx.Now), AccountID: a.ID, CredentialID: key.ID, PublicKey: key.PublicKey, Algorithm: key.Algorithm, SignCount: key.SignCount,
+		BackupEligible: key.BackupEligible, BackupState: key.BackupState, Name: name,
 		// Power to withdraw comes of all three factors having proven themselves here.
-		WithdrawalPower: policy.GivesPower(c.Bound, c.Kinds)}
+		WithdrawalPower: policy.GivesPower(c.Bound, c.Kinds)},
+		AAGUID: key.AAGUID[:], Transports: key.Transports, Format: key.Format, RPID: c.Ceremony.RPID,
+		AttestationObject: key.AttestationObject, ClientDataJSON: key.ClientDataJSON, CreatedAt: tx.Now, CreatedSession: c.V.SessionID, CreatedOn: c.Caller.Browser}
 	if err := tx.AddPasskey(p); errors.Is(err, store.ErrExists) {
 		return nil, refusal.New("passkey_exists", "This passkey is registered already. Nothing was changed.")
 	} else if err != nil {

@@ -118,7 +118,9 @@ func (s *Server) login(ctx context.Context, rq *request, in loginInput) (any, er
 
 func (s *Server) loginOptions(_ context.Context, rq *request, _ empty) (any, error) {
 	options, err := s.Accounts.LoginOptions(rq.caller, s.Clock())
-	return map[string]any{"public_key": options}, err
+	return struct {
+		PublicKey json.RawMessage `json:"public_key"`
+	}{options}, err
 }
 
 type credentialInput struct {
