@@ -16,6 +16,9 @@ import (
 // reading, resetting and unfreezing remain. The caller's session suffices.
 func (s *Service) Freeze(ctx context.Context, c verification.Caller) error {
 	return s.Engine.DB.Update(ctx, func(tx *store.Tx) error {
+		if err := verification.Live(tx, c); err != nil {
+			return err
+		}
 		a, err := tx.Account(c.AccountID())
 		if err != nil {
 			return err

@@ -94,7 +94,7 @@ func New(ctx context.Context, c Config) (*App, error) {
 	maps.Copy(a.Engine.Actions, a.Withdrawals.Actions())
 	a.API = &httpapi.Server{
 		Config: httpapi.Config{Origins: c.Origins, TrustedProxies: c.TrustedProxies, Name: c.Name, Demo: c.Demo, Build: c.Build},
-		Engine: a.Engine, Accounts: a.Accounts, Withdrawals: a.Withdrawals, Logger: c.Logger, Clock: c.Clock, App: c.Web, OpenAPI: api.OpenAPI,
+		Engine: a.Engine, Accounts: a.Accounts, Withdrawals: a.Withdrawals, Logger: c.Logger, App: c.Web, OpenAPI: api.OpenAPI,
 	}
 	if c.Fiat != nil {
 		a.API.Config.Fiat = "USD"

@@ -49,7 +49,6 @@ type Server struct {
 	Accounts    *account.Service
 	Withdrawals *withdrawal.Service
 	Logger      *slog.Logger
-	Clock       func() time.Time
 	// App serves everything that is not the API.
 	App http.Handler
 	// OpenAPI is the API's description.
