@@ -147,6 +147,9 @@ func viewAddress(a *store.Address) AddressView {
 // DeleteAddress takes an entry out of the book. The session suffices: it only makes sending harder.
 func (s *Service) DeleteAddress(ctx context.Context, c verification.Caller, id string) error {
 	return s.Engine.DB.Update(ctx, func(tx *store.Tx) error {
+		if err := verification.Live(tx, c); err != nil {
+			return err
+		}
 		a, err := tx.Account(c.AccountID())
 		if err != nil {
 			return err
@@ -161,7 +164,11 @@ func (s *Service) DeleteAddress(ctx context.Context, c verification.Caller, id s
 		if !ok {
 			return refusal.NotFound("address")
 		}
-		return tx.Record(c.Event(c.AccountID(), "address.deleted", true, map[string]string{"entry": id}))
+		if err := tx.Record(c.Event(a.ID, "address.deleted", true, map[string]string{"entry": id})); err != nil {
+			return err
+		}
+		// An entry that is gone warns of no look-alike any more.
+		return s.Engine.Notifier.Alert(tx, a, "address.deleted", c.From())
 	})
 }
 
