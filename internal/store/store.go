@@ -286,13 +286,6 @@ func (db *DB) batch(j *job) {
 	if errors.Is(err, errUndo) && len(batch) > 1 {
 		err = db.apart(ctx, batch)
 	}
-	for _, j := range batch {
-		if err != nil && !errors.Is(err, errUndo) {
-			j.err = err
-		}
-		close(j.done)
-	}
-	db.checkpoints.count(len(batch))
 	if db.queued && err == nil {
 		select {
 		case db.wake <- struct{}{}:
@@ -300,26 +293,39 @@ func (db *DB) batch(j *job) {
 		}
 	}
 	db.queued = false
+	for _, j := range batch {
+		if err != nil && !errors.Is(err, errUndo) {
+			j.err = err
+		}
+		close(j.done)
+	}
+	db.checkpoints.count(len(batch))
 }
 
 // errUndo says that an update of a batch failed, and has the error itself; the batch is rolled back.
 var errUndo = errors.New("store: an update failed")
 
-// together runs j and what waits behind it up to the first that fails, and returns them. It commits if none has failed.
+// together runs j and what waits behind it up to the first that fails, and returns them: all that it took are to be answered,
+// whatever became of the transaction. It commits if none has failed.
 func (db *DB) together(ctx context.Context, j *job) (batch []*job, err error) {
+	batch = []*job{j}
 	err = db.transaction(ctx, func() error {
-		for next := j; next != nil && len(batch) < maxBatch; {
-			batch = append(batch, next)
+		for {
 			tx := db.newTx(ctx)
-			if next.err = next.ctx.Err(); next.err == nil {
-				next.err = guard(func() error { return next.fn(tx) })
-				if next.err != nil && !Kept(next.err) {
+			if j.err = j.ctx.Err(); j.err == nil {
+				j.err = guard(func() error { return j.fn(tx) })
+				if j.err != nil && !Kept(j.err) {
 					return errUndo
 				}
 			}
-			next = db.next()
+			if len(batch) == maxBatch {
+				return nil
+			}
+			if j = db.next(); j == nil {
+				return nil
+			}
+			batch = append(batch, j)
 		}
-		return nil
 	})
 	return batch, err
 }

@@ -286,6 +286,62 @@ func TestABatchRunsAgainWhereOneFails(t *testing.T) {
 	}
 }
 
+func TestEveryUpdateIsAnsweredWhereMoreWaitThanOneBatchTakes(t *testing.T) {
+	f := open(t)
+	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
+	defer cancel()
+	const updates = 3 * maxBatch
+	hold, held := make(chan struct{}), make(chan struct{})
+	answers := make(chan error, updates+1)
+	go func() { answers <- f.Update(ctx, func(*Tx) error { close(held); <-hold; return nil }) }()
+	<-held
+	for i := range updates {
+		go func() { answers <- f.Update(ctx, func(tx *Tx) error { return put(tx, fmt.Sprint(i)) }) }()
+	}
+	for len(f.jobs) < updates {
+		runtime.Gosched()
+	}
+	close(hold)
+	for i := range updates + 1 {
+		select {
+		case err := <-answers:
+			if err != nil {
+				t.Error(err)
+			}
+		case <-ctx.Done():
+			t.Fatalf("%d of %d updates are answered", i, updates+1)
+		}
+	}
+	if n := len(strings.Fields(f.names(t))); n != updates {
+		t.Errorf("%d of %d updates are there", n, updates)
+	}
+}
+
+func TestAnUpdateIsAnsweredWhereNoTransactionBegins(t *testing.T) {
+	f := open(t)
+	ctx := context.Background()
+	if _, err := f.conn.ExecContext(ctx, "BEGIN"); err != nil { // a second one cannot begin
+		t.Fatal(err)
+	}
+	answer := make(chan error, 1)
+	go func() { answer <- f.Update(ctx, func(tx *Tx) error { return put(tx, "x") }) }()
+	select {
+	case err := <-answer:
+		if err == nil || !strings.Contains(err.Error(), "begin") {
+			t.Errorf("%v", err)
+		}
+	case <-time.After(30 * time.Second):
+		t.Fatal("the update is not answered")
+	}
+	if _, err := f.conn.ExecContext(ctx, "ROLLBACK"); err != nil {
+		t.Fatal(err)
+	}
+	f.update(t, func(tx *Tx) error { return put(tx, "later") })
+	if got := f.names(t); got != "later" {
+		t.Error(got)
+	}
+}
+
 func TestATokenIsTakenWhole(t *testing.T) {
 	f := open(t)
 	account(t, f, "acc_1", "a@mail.example")
