@@ -12,8 +12,9 @@ DIST        := internal/webapp/dist/index.html
 
 ## run: build what is needed and start the demo
 .PHONY: run
+PORT ?= 8080
 run: build
-	./bin/countersign demo
+	./bin/countersign demo -port $(PORT)
 
 ## test: install what the tests need and run everything
 .PHONY: test

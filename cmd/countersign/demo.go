@@ -51,7 +51,7 @@ func runDemo(ctx context.Context, args []string, stdout, stderr io.Writer) error
   with password      %s
   or as              %s
   with password      %s
-  The codes are at   http://localhost:%d/demo/inbox
+  The codes are at   http://localhost:%d/demo/inbox (both sign in with the authenticator app's)
 
   Try: sign in with the codes, then avatar (top left) > Security > Passkey > Create passkey,
   sign out, sign in with the passkey, and approve a withdrawal with it.

@@ -87,7 +87,7 @@ func runDecline(ctx context.Context, args []string, getenv func(string) string, 
 		return err
 	}
 	if len(rest) != 2 {
-		return errors.New("usage: countersign decline [settings of serve] WITHDRAWAL REASON")
+		return errors.New("usage: countersign decline [settings of serve] WITHDRAWAL REASON (the reason is for your own log; the customer is told that it was declined)")
 	}
 	c, err := configure(v, slog.New(slog.NewTextHandler(stderr, nil)))
 	if err != nil {

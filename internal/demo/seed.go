@@ -40,7 +40,7 @@ const day = 24 * time.Hour
 // Accounts are the people that the demo is filled with. The first is ready for everything.
 var Accounts = []Person{
 	{
-		Email: "ines@halloran.example", Password: "copper heron 41", Note: "All three factors bound: create a passkey, sign in and withdraw with it.",
+		Email: "ines@halloran.example", Password: "quiet harbour lantern", Note: "All three factors bound: create a passkey, sign in and withdraw with it.",
 		name: "Ines Halloran", phone: "+447700900078", phrase: "copper heron 41",
 		balances: map[string]string{"BTC": "0.4128", "ETH": "3.2075", "USDT": "6180", "SOL": "42.5"},
 		withdrawals: []past{

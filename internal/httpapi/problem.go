@@ -104,7 +104,7 @@ func (s *Server) problem(w http.ResponseWriter, rq *request, err error) {
 	}
 	body := map[string]any{}
 	maps.Copy(body, r.Extra)
-	body["type"] = "/errors#" + r.Code
+	body["type"] = "/openapi.json#/components/x-problems/" + r.Code
 	body["title"] = kind.title
 	body["status"] = status
 	body["detail"] = r.Detail

@@ -11,7 +11,7 @@ const session = `{"id":"ses_1","current":true,"method":"codes","browser":"Safari
 	"created_at":"2026-03-14T14:31:00Z","last_seen_at":"2026-03-14T14:31:00.25Z","expires_at":"2026-06-12T14:31:00Z"}`
 
 func problem(code, status string) string {
-	return `{"type":"/errors#` + code + `","title":"T","detail":"D","code":"` + code + `","request_id":"0011","status":` + status + `}`
+	return `{"type":"/openapi.json#/components/x-problems/` + code + `","title":"T","detail":"D","code":"` + code + `","request_id":"0011","status":` + status + `}`
 }
 
 func TestAnAnswerThatDiffersFromTheDescriptionIsFound(t *testing.T) {
