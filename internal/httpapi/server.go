@@ -19,6 +19,7 @@ import (
 
 	"countersign/internal/account"
 	"countersign/internal/refusal"
+	"countersign/internal/support"
 	"countersign/internal/verification"
 	"countersign/internal/withdrawal"
 )
@@ -45,6 +46,7 @@ type Server struct {
 	Engine      *verification.Engine
 	Accounts    *account.Service
 	Withdrawals *withdrawal.Service
+	Support     *support.Service
 	Logger      *slog.Logger
 	Clock       func() time.Time
 	// App serves everything that is not the API.
