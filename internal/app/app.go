@@ -9,6 +9,8 @@ import (
 	"maps"
 	"net/http"
 	"net/netip"
+	"os"
+	"runtime/debug"
 	"sync"
 	"time"
 
@@ -153,6 +155,22 @@ func (a *App) every(ctx context.Context, d time.Duration, name string, fn func(c
 			return
 		case <-ticker.C:
 		}
+	}
+}
+
+// Tune lets the collector run less often than by default: what is live is small, so that a collection at each doubling of it would
+// be a tenth of a login, and four times it is still little memory. GOGC in the environment has the last word.
+func Tune() {
+	if os.Getenv("GOGC") == "" {
+		debug.SetGCPercent(400)
+	}
+}
+
+// Serving is the HTTP server around a handler: its limits are those of a public service behind a proxy.
+func Serving(h http.Handler, logger *slog.Logger) *http.Server {
+	return &http.Server{
+		Handler: h, ReadHeaderTimeout: 5 * time.Second, ReadTimeout: 15 * time.Second, WriteTimeout: 30 * time.Second, IdleTimeout: 2 * time.Minute, MaxHeaderBytes: 32 << 10,
+		ErrorLog: slog.NewLogLogger(logger.Handler(), slog.LevelWarn),
 	}
 }
 

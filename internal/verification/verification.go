@@ -130,7 +130,7 @@ type Completed struct {
 	// Kinds are the factors whose codes answered, where the way was codes.
 	Kinds []policy.Kind
 	// Passkey, Ceremony and Response are the assertion, where the way was the passkey.
-	Passkey  *store.Passkey
+	Passkey  *store.Key
 	Ceremony *store.Ceremony
 	Response *passkey.Response
 	// Credential is the new key of a passkey creation, Name the name its owner gave.
