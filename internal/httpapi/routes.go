@@ -117,7 +117,7 @@ func (s *Server) login(ctx context.Context, rq *request, in loginInput) (any, er
 }
 
 func (s *Server) loginOptions(_ context.Context, rq *request, _ empty) (any, error) {
-	options, err := s.Accounts.LoginOptions(rq.caller, s.Clock())
+	options, err := s.Accounts.LoginOptions(rq.caller)
 	return struct {
 		PublicKey json.RawMessage `json:"public_key"`
 	}{options}, err
