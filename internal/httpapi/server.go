@@ -22,6 +22,7 @@ import (
 	"countersign/internal/account"
 	"countersign/internal/refusal"
 	"countersign/internal/secret"
+	"countersign/internal/support"
 	"countersign/internal/verification"
 	"countersign/internal/withdrawal"
 )
@@ -48,6 +49,7 @@ type Server struct {
 	Engine      *verification.Engine
 	Accounts    *account.Service
 	Withdrawals *withdrawal.Service
+	Support     *support.Service
 	Logger      *slog.Logger
 	// App serves everything that is not the API.
 	App http.Handler

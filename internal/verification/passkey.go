@@ -41,7 +41,10 @@ func (e *Engine) Challenge(ctx context.Context, c Caller, id string) (*Challenge
 		} else {
 			out, err = e.assertion(tx, c, v, a)
 		}
-		return err
+		if err != nil {
+			return err
+		}
+		return e.observe(tx, c, v, StepOptionsIssued)
 	})
 	return out, err
 }
@@ -339,6 +342,9 @@ func (e *Engine) refusePasskey(tx *store.Tx, c Caller, v *store.Verification, ca
 	event := c.Event(v.AccountID, "passkey.refused", false, map[string]string{"purpose": string(v.Purpose), "code": r.Code})
 	event.Internal = reason
 	if err := e.Note(tx, c, event); err != nil {
+		return err
+	}
+	if err := e.observeRefusal(tx, c, v, r.Code); err != nil {
 		return err
 	}
 	return store.Keep(r)
