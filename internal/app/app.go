@@ -54,8 +54,6 @@ type Config struct {
 	// Fiat makes the demo's figures; nil elsewhere.
 	Fiat func(assetCode, amount string) (asset.Amount, bool)
 	Demo bool
-	// SupportRetention is how long a request for help is kept after it was resolved; 0 is support.DefaultRetention.
-	SupportRetention time.Duration
 }
 
 // How many passwords are hashed at once, each with 19 MiB and most of a core, and how many more may wait for that.
@@ -82,9 +80,6 @@ type App struct {
 
 // New opens the database and puts everything together. Run starts what works in the background.
 func New(ctx context.Context, c Config) (*App, error) {
-	if c.SupportRetention == 0 {
-		c.SupportRetention = support.DefaultRetention
-	}
 	db, err := store.Open(ctx, c.Database, c.Keys, c.Clock)
 	if err != nil {
 		return nil, err
@@ -99,7 +94,7 @@ func New(ctx context.Context, c Config) (*App, error) {
 	a.Accounts = &account.Service{Engine: a.Engine, Holds: c.Holds, CancelOpen: a.Withdrawals.CancelOpen}
 	a.Engine.Actions = a.Accounts.Actions()
 	maps.Copy(a.Engine.Actions, a.Withdrawals.Actions())
-	a.Support = &support.Service{Engine: a.Engine, Retention: c.SupportRetention}
+	a.Support = &support.Service{Engine: a.Engine}
 	a.Engine.Observe = a.Support.Observe
 	a.API = &httpapi.Server{
 		Config: httpapi.Config{Origins: c.Origins, TrustedProxies: c.TrustedProxies, Name: c.Name, Demo: c.Demo, Build: c.Build},

@@ -49,7 +49,7 @@ func (s *Service) Observe(tx *store.Tx, c verification.Caller, v *store.Verifica
 		if !begins {
 			return nil
 		}
-		a = &store.Attempt{AccountID: v.AccountID, VerificationID: v.ID, DeviceHash: c.DeviceHash, Operation: operation, App: c.App, Environment: "{}", BegunAt: tx.Now}
+		a = &store.Attempt{AccountID: v.AccountID, VerificationID: v.ID, DeviceHash: c.DeviceHash, Operation: operation, Environment: "{}", BegunAt: tx.Now}
 		err = tx.AddAttempt(a)
 	}
 	if err != nil {

@@ -171,7 +171,7 @@ export async function twoFactors(tom: Customer, stop: Stop): Promise<void> {
   await stop('two-home', tom);
   for (const [name, path, heading] of [
     ['two-security', '/security', 'Security'],
-    ['two-passkeys', '/security/passkeys', 'Sign in and withdraw with a passkey'],
+    ['two-passkeys', '/security/passkeys', 'Sign in with a passkey'],
     ['two-add-phone', '/security/phone', 'Add your phone'],
     ['two-withdraw', '/withdraw', 'Withdraw'],
     ['two-withdrawals-empty', '/withdrawals', 'Your withdrawals'],

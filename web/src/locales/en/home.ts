@@ -15,7 +15,7 @@ export default {
 
   // the offer of a first passkey
   offerTitle: 'Withdraw with one look or touch',
-  offerLine: 'A passkey is opened by your face, fingerprint or screen lock, instead of three codes.',
+  offerLine: 'A passkey is opened by your face, fingerprint or screen lock, in place of codes.',
   offerDo: 'Set up a passkey',
   offerLater: 'Not now',
 

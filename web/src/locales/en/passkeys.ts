@@ -8,9 +8,9 @@ export default {
   security: 'Security',
 
   // empty
-  heroTitle: 'Sign in and withdraw with a passkey',
+  heroTitle: (withdraws: boolean) => (withdraws ? 'Sign in and withdraw with a passkey' : 'Sign in with a passkey'),
   heroLine: 'Opened by your face, fingerprint or screen lock. What they read stays on your device.',
-  benefit1: 'One look or touch instead of three codes.',
+  benefit1: 'One look or touch in place of codes.',
   benefit2: 'Works only on our real site, never a fake.',
   benefit3: 'Synced by Apple or Google to your devices.',
   ready: 'Ready to create',

@@ -11,7 +11,7 @@ export default {
   nextLine: {
     phone: 'Add your phone, and a passkey can approve withdrawals too.',
     authenticator: 'Add an authenticator app: its codes come from your own device.',
-    passkey: 'Add a passkey: one look or touch instead of three codes.',
+    passkey: 'Add a passkey: one look or touch in place of codes.',
   },
   signIn: 'Sign in and verify',
   passkeys: 'Passkey',
