@@ -144,7 +144,8 @@ export default {
   // which passkeys gain power
   powerStep: 'Choose passkeys',
   powerTitle: 'Which passkeys may approve withdrawals?',
-  powerLede: 'All three factors are yours now. These passkeys were made before, and only sign you in so far.',
+  powerLede:
+    'The last step: it is added once you choose. These passkeys were made before, and only sign you in so far.',
   powerHead: 'May approve withdrawals',
   powerLine: 'Choose only those you know.',
   powerDo: 'Finish',
