@@ -45,7 +45,7 @@ lint: $(DIST)
 ## test-go: Go tests with the race detector
 .PHONY: test-go
 test-go: $(DIST)
-	go test -race ./...
+	go test -race -timeout 20m ./...
 
 ## test-web: unit tests of the web app
 .PHONY: test-web

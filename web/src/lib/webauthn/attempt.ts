@@ -80,8 +80,13 @@ export function note(
   at = Date.now(),
 ): void {
   const attempt = take(operation, verification, event, at);
-  // The server sees by itself what is done at it; a sign-in that it refused has no verification to hang that on.
-  if (event.step === 'prompted' || event.step === 'failed' || (!verification && event.step !== 'opened')) {
+  // The server sees by itself what is done at it, but for a sign-in: that has no verification to hang anything on. It is told
+  // of only when it has failed, as one that works has nothing to tell.
+  if (!verification && event.step === 'done') held = [];
+  else if (!verification && event.step === 'prompted') held = [{ attempt, event, at }];
+  else if (event.step === 'prompted' || event.step === 'failed' || (!verification && event.step === 'refused')) {
+    for (const each of held) if (each.attempt === attempt) tell(each.attempt, each.event, each.at);
+    held = [];
     tell(attempt, event, at);
   }
 }
@@ -120,6 +125,7 @@ interface Waiting {
 }
 
 let waiting: Waiting[] = [];
+let held: Waiting[] = [];
 let telling: Promise<void> | undefined;
 
 // One after the other: the first answer says which attempt the later ones belong to.
