@@ -22,7 +22,7 @@ func (e *Engine) Begin(ctx context.Context, c Caller, r Request) (*View, error) 
 	var view *View
 	err := e.DB.Update(ctx, func(tx *store.Tx) error {
 		// Each is a row, and so is each that the policy refuses.
-		if err := e.allow(tx, e.Limits.InSession, "in-session", []byte(c.sessionID())); err != nil {
+		if err := e.Allow(tx, e.Limits.InSession, "in-session", []byte(c.sessionID())); err != nil {
 			return err
 		}
 		v := &store.Verification{AccountID: c.AccountID(), Purpose: r.Purpose, Object: r.Object, SessionID: c.sessionID(), BudgetKey: e.sessionBudget(c)}
@@ -45,7 +45,7 @@ func (e *Engine) HashNewPassword(ctx context.Context, c Caller, r *Request) erro
 		v := &store.Verification{AccountID: c.AccountID(), Purpose: r.Purpose}
 		_, _, err := e.opened(tx, c, v)
 		if err == nil {
-			err = e.allow(tx, e.Limits.NewPasswords, "new-passwords", []byte(v.AccountID))
+			err = e.Allow(tx, e.Limits.NewPasswords, "new-passwords", []byte(v.AccountID))
 		}
 		return e.keepRefusal(tx, c, v, err)
 	})

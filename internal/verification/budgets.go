@@ -122,14 +122,14 @@ func (e *Engine) Admit(tx *store.Tx, c Caller, accountID string) error {
 		return err
 	}
 	if known {
-		return e.allow(tx, e.Limits.Begins, "begins-own", c.DeviceHash)
+		return e.Allow(tx, e.Limits.Begins, "begins-own", c.DeviceHash)
 	}
-	return e.allow(tx, e.Limits.Begins, "begins", []byte(c.network()))
+	return e.Allow(tx, e.Limits.Begins, "begins", []byte(c.Network()))
 }
 
 // AdmitWithdrawal takes one withdrawal from what an account may request, or refuses.
 func (e *Engine) AdmitWithdrawal(tx *store.Tx, accountID string) error {
-	return e.allow(tx, e.Limits.Withdrawals, "withdrawals", []byte(accountID))
+	return e.Allow(tx, e.Limits.Withdrawals, "withdrawals", []byte(accountID))
 }
 
 // use is one message taken from one budget.
@@ -143,13 +143,13 @@ type use struct {
 func (e *Engine) allowSend(tx *store.Tx, c Caller, v *store.Verification, target, to string) (really bool, err error) {
 	seen, hidden := e.sends(c, v, target, to)
 	for _, u := range seen {
-		if err := e.allow(tx, u.allowance, u.label, []byte(u.key)); err != nil {
+		if err := e.Allow(tx, u.allowance, u.label, []byte(u.key)); err != nil {
 			return false, err
 		}
 	}
 	really = true
 	for _, u := range hidden {
-		if err := e.allow(tx, u.allowance, u.label, []byte(u.key)); refusal.As(err) != nil {
+		if err := e.Allow(tx, u.allowance, u.label, []byte(u.key)); refusal.As(err) != nil {
 			really = false
 		} else if err != nil {
 			return false, err
@@ -167,7 +167,7 @@ func (e *Engine) sends(c Caller, v *store.Verification, target, to string) (seen
 		return []use{{l.SendTo, "send-own", v.AccountID + " " + to}, {l.SendFor, "send-for", v.AccountID}, {l.SendAll, "send-all", ""}}, nil
 	case !e.Policy[v.Purpose].WithoutSession:
 		// To whom it may concern: whoever has an account can name any address here.
-		return []use{{l.SendTo, "send-new", to}, {l.SendFor, "send-for", v.AccountID}, {l.SendFrom, "send-from", c.network()}, {l.SendAll, "send-all", ""}}, nil
+		return []use{{l.SendTo, "send-new", to}, {l.SendFor, "send-for", v.AccountID}, {l.SendFrom, "send-from", c.Network()}, {l.SendAll, "send-all", ""}}, nil
 	case e.onOwnDevice(v):
 		return []use{{l.SendTo, "device", string(v.BudgetKey)}, {l.SendAll, "send-all", ""}}, nil
 	}
@@ -178,13 +178,13 @@ func (e *Engine) sends(c Caller, v *store.Verification, target, to string) (seen
 	if to == "" {
 		to = string(v.BudgetKey)
 	}
-	seen = []use{{l.SendOpen, "open", string(v.BudgetKey) + c.network()}, {l.SendFrom, "send-from-open", c.network()}, {l.SendAll, "send-all-open", ""}}
+	seen = []use{{l.SendOpen, "open", string(v.BudgetKey) + c.Network()}, {l.SendFrom, "send-from-open", c.Network()}, {l.SendAll, "send-all-open", ""}}
 	// Several times what one network may send, so that no single one can silence an account's.
 	return seen, []use{{l.SendFor, "open-to/" + string(v.Purpose), to}, {l.SendFor, "open-for/" + string(v.Purpose), owner}}
 }
 
-// allow takes one use of a budget, or refuses.
-func (e *Engine) allow(tx *store.Tx, a store.Allowance, label string, subject []byte) error {
+// Allow takes one use of a budget, or refuses.
+func (e *Engine) Allow(tx *store.Tx, a store.Allowance, label string, subject []byte) error {
 	key := e.Keys.MAC("budget", []byte(label), subject)
 	left, resets, err := tx.Left(key, a)
 	if err != nil {

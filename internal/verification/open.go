@@ -25,7 +25,7 @@ func (e *Engine) step(ctx context.Context, c Caller, id string, fn func(*store.T
 // open reads a pending verification for the one who began it. Whoever else asks learns only that there is none. The
 // verification is returned beside a refusal too, where it is the caller's.
 func (e *Engine) open(tx *store.Tx, c Caller, id string) (*store.Verification, *store.Account, policy.State, error) {
-	v, err := e.owned(tx, c, id)
+	v, err := e.Owned(tx, c, id)
 	if err != nil {
 		return nil, nil, policy.State{}, err
 	}
@@ -65,10 +65,6 @@ func (e *Engine) current(tx *store.Tx, v *store.Verification) (*store.Account, p
 
 // Owned reads a verification of the caller's, whatever has become of it. Whoever else asks learns only that there is none.
 func (e *Engine) Owned(tx *store.Tx, c Caller, id string) (*store.Verification, error) {
-	return e.owned(tx, c, id)
-}
-
-func (e *Engine) owned(tx *store.Tx, c Caller, id string) (*store.Verification, error) {
 	v, err := tx.Verification(id)
 	if errors.Is(err, store.ErrNotFound) {
 		return nil, refusal.NotFound("verification")

@@ -158,7 +158,7 @@ func descriptors(list []store.Passkey) []passkey.Descriptor {
 func (e *Engine) SubmitPasskey(ctx context.Context, c Caller, id string, credential json.RawMessage, name string) (*View, error) {
 	var view *View
 	err := e.DB.Update(ctx, func(tx *store.Tx) error {
-		v, err := e.owned(tx, c, id)
+		v, err := e.Owned(tx, c, id)
 		if err != nil {
 			return e.keepRefusal(tx, c, nil, err)
 		}

@@ -92,9 +92,9 @@ func (e *Engine) keepRefusal(tx *store.Tx, c Caller, v *store.Verification, err 
 func (e *Engine) Note(tx *store.Tx, c Caller, event store.Event) error {
 	subject := c.AccountID()
 	if subject == "" {
-		subject = c.network()
+		subject = c.Network()
 	}
-	if err := e.allow(tx, e.Limits.Refusals, "refusals", []byte(subject)); err != nil {
+	if err := e.Allow(tx, e.Limits.Refusals, "refusals", []byte(subject)); err != nil {
 		if refusal.As(err) != nil {
 			return nil
 		}

@@ -62,8 +62,8 @@ func (c Caller) sessionID() string {
 	return c.Session.ID
 }
 
-// network is what an address's budgets count: one IPv4 address, or the /64 that an IPv6 customer has to themselves.
-func (c Caller) network() string {
+// Network is what an address's budgets count: one IPv4 address, or the /64 that an IPv6 customer has to themselves.
+func (c Caller) Network() string {
 	addr, err := netip.ParseAddr(c.Address)
 	if err != nil || addr.Unmap().Is4() {
 		return c.Address

@@ -73,7 +73,7 @@ type Page[T any] struct {
 func (e *Engine) Show(ctx context.Context, c Caller, id string) (*View, error) {
 	var view *View
 	err := e.DB.View(ctx, func(tx *store.Tx) error {
-		v, err := e.owned(tx, c, id)
+		v, err := e.Owned(tx, c, id)
 		if err != nil {
 			return err
 		}
@@ -123,7 +123,7 @@ func (e *Engine) Choices(ctx context.Context, c Caller, id, cursor string, limit
 // Abandon gives a verification up.
 func (e *Engine) Abandon(ctx context.Context, c Caller, id string) error {
 	return e.DB.Update(ctx, func(tx *store.Tx) error {
-		v, err := e.owned(tx, c, id)
+		v, err := e.Owned(tx, c, id)
 		if err != nil {
 			return err
 		}
