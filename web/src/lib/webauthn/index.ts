@@ -28,7 +28,8 @@ export function supported(): boolean {
 // One ceremony at a time: browsers refuse a second, and which one answered would be unclear.
 let running: AbortController | undefined;
 
-async function ceremony<T>(
+/** Asks the browser, and names what it answers if it gives nothing. */
+export async function ceremony<T>(
   operation: Operation,
   timeoutMs: number,
   ask: (signal: AbortSignal) => Promise<T | null>,
