@@ -19,7 +19,10 @@ interface Options {
   anonymous?: boolean;
 }
 
-async function watched<T>(options: Options, call: (path: (rest: string) => string, signal?: AbortSignal) => Promise<T>) {
+async function watched<T>(
+  options: Options,
+  call: (path: (rest: string) => string, signal?: AbortSignal) => Promise<T>,
+) {
   try {
     return await call((rest) => `/v1/desk${rest}`, options.signal);
   } catch (error) {

@@ -1,6 +1,11 @@
 import { shortDate } from '$lib/format';
 
-const face = new Intl.DateTimeFormat('en-GB', { hour: '2-digit', minute: '2-digit', second: '2-digit', hourCycle: 'h23' });
+const face = new Intl.DateTimeFormat('en-GB', {
+  hour: '2-digit',
+  minute: '2-digit',
+  second: '2-digit',
+  hourCycle: 'h23',
+});
 
 /** "14:12:40": with seconds, since the desk compares times with a recording's. */
 export function clockTime(at: string): string {

@@ -5,7 +5,7 @@ export function flatten(report: Record<string, unknown>, under = ''): { name: st
     if (value === null || value === undefined || value === '') return [];
     if (Array.isArray(value)) {
       if (value.every((each) => typeof each !== 'object')) return [{ name, value: value.join(', ') }];
-      return value.flatMap((each, i) => flatten({ [String(i + 1)]: each as unknown }, name));
+      return value.flatMap((each, i) => flatten({ [String(i + 1)]: each }, name));
     }
     if (typeof value === 'object') return flatten(value as Record<string, unknown>, name);
     return [{ name, value: String(value as string | number | boolean) }];

@@ -14,24 +14,24 @@ export function linear(max: number, height: number): (value: number) => number {
   return (value) => (max > 0 ? height - (value / max) * height : height);
 }
 
-/** The same on a logarithmic scale; what is below its begin lies on its foot. */
+/** The same on a logarithmic scale; what is beyond its ends lies on them. */
 export function logarithmic(min: number, max: number, height: number): (value: number) => number {
   const from = Math.log(min);
   const span = Math.log(max) - from;
-  return (value) => height - ((Math.log(Math.max(value, min)) - from) / span) * height;
+  return (value) => height - ((Math.log(Math.min(Math.max(value, min), max)) - from) / span) * height;
 }
 
 const seconds = [0.1, 0.2, 0.5, 1, 2, 5, 10, 20, 40, 60, 120, 300, 600, 1800];
 
-/** The ticks in seconds that hold these times, the next below and above included. */
+/** The ticks in seconds that hold these times, the next below and above included; two at least. */
 export function secondTicks(values: number[]): number[] {
   if (values.length === 0) return [1, 10];
-  const low = Math.min(...values);
-  const high = Math.max(...values);
-  const from = Math.max(0, seconds.findLastIndex((tick) => tick <= low));
-  const to = seconds.findIndex((tick) => tick >= high);
-  const ticks = seconds.slice(from, (to < 0 ? seconds.length - 1 : to) + 1);
-  return ticks.length > 1 ? ticks : seconds.slice(from, from + 2);
+  const last = seconds.length - 1;
+  const below = seconds.findLastIndex((tick) => tick <= Math.min(...values));
+  const above = seconds.findIndex((tick) => tick >= Math.max(...values));
+  const from = Math.min(Math.max(0, below), last - 1);
+  const to = Math.max(from + 1, above < 0 ? last : above);
+  return seconds.slice(from, to + 1);
 }
 
 /** The line through what is known; days without a value interrupt it. */

@@ -48,11 +48,7 @@ export async function signInToDesk(): Promise<void> {
   const credential = await ceremony('get', public_key.timeout ?? 300_000, (signal) =>
     navigator.credentials.get({ publicKey: requestOptions(public_key), signal }),
   );
-  await deskApi.post(
-    '/login',
-    { credential: credentialJSON(credential as PublicKeyCredential) },
-    { anonymous: true },
-  );
+  await deskApi.post('/login', { credential: credentialJSON(credential as PublicKeyCredential) }, { anonymous: true });
   await refreshMe();
 }
 

@@ -7,7 +7,10 @@ export interface Place {
 }
 
 /** Where in which recording a moment lies; null if in none. A recording that does not know its end is taken to reach an hour. */
-export function placeOf(at: string, recordings: Pick<Recording, 'id' | 'started_at' | 'duration_ms' | 'state'>[]): Place | null {
+export function placeOf(
+  at: string,
+  recordings: Pick<Recording, 'id' | 'started_at' | 'duration_ms' | 'state'>[],
+): Place | null {
   for (const { id, started_at, duration_ms, state } of recordings) {
     if (!started_at || state !== 'ready') continue;
     const ms = Date.parse(at) - Date.parse(started_at);
@@ -54,10 +57,4 @@ export function took(ms: number | string | undefined): string {
   const n = Number(ms);
   if (ms === undefined || ms === '' || !Number.isFinite(n)) return '';
   return n < 10_000 ? `${(n / 1000).toFixed(1)} s` : `${Math.round(n / 1000)} s`;
-}
-
-/** An e-mail address as it may stand on a page that others look at. */
-export function maskEmail(address: string): string {
-  const at = address.lastIndexOf('@');
-  return at > 0 ? `${address.slice(0, 1)}•••${address.slice(at)}` : '•••';
 }

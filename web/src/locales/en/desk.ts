@@ -48,10 +48,16 @@ const refusals: Record<string, { title: string; line: string }> = {
     title: 'The password manager skipped the check.',
     line: 'It said yes without face, fingerprint or screen lock.',
   },
-  passkey_refused: { title: 'The passkey isn’t one of ours.', line: 'It was removed here, or belongs to another account.' },
+  passkey_refused: {
+    title: 'The passkey isn’t one of ours.',
+    line: 'It was removed here, or belongs to another account.',
+  },
   challenge_expired: { title: 'The request had expired.', line: 'The device answered after its time was over.' },
   challenge_used: { title: 'The request was used twice.', line: 'A second tap, or the page was loaded again.' },
-  passkey_suspended: { title: 'The passkey is suspended.', line: 'Its counter went backwards, as a copied key’s would.' },
+  passkey_suspended: {
+    title: 'The passkey is suspended.',
+    line: 'Its counter went backwards, as a copied key’s would.',
+  },
   code_wrong: { title: 'A wrong code.', line: 'The passkey itself was not reached.' },
   tries_exhausted: { title: 'Too many wrong codes.', line: 'The passkey itself was not reached.' },
   verification_expired: { title: 'The codes expired.', line: 'The passkey itself was not reached.' },
@@ -157,7 +163,13 @@ export default {
   viewsLabel: 'Which requests',
   account: (masked: string) => `account ${masked}`,
   withoutAccount: 'without an account',
-  queueEmpty: { mine: 'Nothing is yours', unassigned: 'Everything is taken', waiting: 'Nobody waits', all: 'No requests', resolved: 'None resolved' },
+  queueEmpty: {
+    mine: 'Nothing is yours',
+    unassigned: 'Everything is taken',
+    waiting: 'Nobody waits',
+    all: 'No requests',
+    resolved: 'None resolved',
+  },
   queueEmptyLine: 'New requests appear here by themselves.',
   queueNoMatch: 'Nothing matches',
   queueNoMatchLine: 'Search goes by number and account id.',
@@ -204,11 +216,20 @@ export default {
   noAttempt: 'No try with a passkey is attached to this request.',
   step: (step: string, operation: string) =>
     ({
-      opened: { create: 'Opened Passkey page', sign_in: 'Opened the sign-in page', confirm: 'Opened the confirmation' }[operation],
-      options_issued: { create: 'Creation options issued', sign_in: 'Sign-in options issued', confirm: 'Confirmation options issued' }[operation],
+      opened: { create: 'Opened Passkey page', sign_in: 'Opened the sign-in page', confirm: 'Opened the confirmation' }[
+        operation
+      ],
+      options_issued: {
+        create: 'Creation options issued',
+        sign_in: 'Sign-in options issued',
+        confirm: 'Confirmation options issued',
+      }[operation],
       done: { create: 'Passkey created', sign_in: 'Signed in', confirm: 'Confirmed' }[operation],
-    })[step] ?? steps[step] ?? plain(step),
-  again: (n: number) => (n === 2 ? 'Second try, same result' : n === 3 ? 'Third try, same result' : `Try ${n}, same result`),
+    })[step] ??
+    steps[step] ??
+    plain(step),
+  again: (n: number) =>
+    n === 2 ? 'Second try, same result' : n === 3 ? 'Third try, same result' : `Try ${n}, same result`,
   playFrom: (at: string) => `Play the recording from ${at}`,
   likely: 'Likely cause',
   cause: (code: string) => causes[code] ?? refusals[code] ?? null,
@@ -252,7 +273,11 @@ export default {
   accountsLede: 'By the exact e-mail address, phone number or account id. There is no list to leaf through.',
   findBy: 'Find by',
   by: { email: 'E-mail', phone: 'Phone', id: 'Account id' },
-  findHint: { email: 'The whole address', phone: 'With the country’s code, such as +44 7700 900078', id: 'It begins with acc_' },
+  findHint: {
+    email: 'The whole address',
+    phone: 'With the country’s code, such as +44 7700 900078',
+    id: 'It begins with acc_',
+  },
   find: 'Find',
   notFound: 'No account has this.',
   fillIn: 'Fill this in first.',
@@ -269,7 +294,8 @@ export default {
   noPasskeys2: 'No passkey',
   synced: 'synced',
   thisDevice: 'this device',
-  passkeyLine: (provider: string, kept: string) => (provider ? `${provider}, ${kept}` : kept.charAt(0).toUpperCase() + kept.slice(1)),
+  passkeyLine: (provider: string, kept: string) =>
+    provider ? `${provider}, ${kept}` : kept.charAt(0).toUpperCase() + kept.slice(1),
   suspended: 'Suspended',
   never: 'Never used',
   sessions: 'Sessions',
@@ -326,7 +352,14 @@ export default {
   needed: 'Needed',
   xOfY: (x: number, y: number) => `${x} of ${y}`,
   group: (id: string) =>
-    ({ addresses: 'Addresses', well_known: 'Well-known files', messages: 'Messages', time: 'Time and storage', storage: 'Storage', apps: 'Apps' })[id] ?? plain(id),
+    ({
+      addresses: 'Addresses',
+      well_known: 'Well-known files',
+      messages: 'Messages',
+      time: 'Time and storage',
+      storage: 'Storage',
+      apps: 'Apps',
+    })[id] ?? plain(id),
   statuses: { ok: 'Well', warn: 'To look at', fail: 'To fix' },
   policy: 'Policy in force',
   testMail: 'Send a test mail',
@@ -401,8 +434,20 @@ export default {
   medians: 'Median time to sign in',
   mediansNote: 'Seconds, log scale',
   noSignIns: 'Nobody signed in in these days',
-  table: { step: 'Step', people: 'People', part: 'Of the step before', cause: 'Cause', code: 'Code', count: 'How many', platform: 'Platform', day: 'Day', passkeySeconds: 'Passkey, s', codesSeconds: 'Codes, s' },
-  dailyLabel: (n: number, passkey: number) => `${n} withdrawals approved, ${passkey} of them by passkey. The table has each day.`,
+  table: {
+    step: 'Step',
+    people: 'People',
+    part: 'Of the step before',
+    cause: 'Cause',
+    code: 'Code',
+    count: 'How many',
+    platform: 'Platform',
+    day: 'Day',
+    passkeySeconds: 'Passkey, s',
+    codesSeconds: 'Codes, s',
+  },
+  dailyLabel: (n: number, passkey: number) =>
+    `${n} withdrawals approved, ${passkey} of them by passkey. The table has each day.`,
   mediansLabel: 'Median times to sign in, day by day. The table has each day.',
 
   // team
@@ -414,7 +459,8 @@ export default {
   role: 'Role',
   inviteDo: 'Make the link',
   linkTitle: 'The invitation’s link',
-  linkLine: (name: string) => `Send this to ${name} yourself. It is shown only now, works once, and ends after 72 hours.`,
+  linkLine: (name: string) =>
+    `Send this to ${name} yourself. It is shown only now, works once, and ends after 72 hours.`,
   copyLink: 'Copy link',
   newLink: 'New link',
   invited: 'Invited',
