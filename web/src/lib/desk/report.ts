@@ -5,9 +5,9 @@ export function flatten(report: Record<string, unknown>, under = ''): { name: st
     if (value === null || value === undefined || value === '') return [];
     if (Array.isArray(value)) {
       if (value.every((each) => typeof each !== 'object')) return [{ name, value: value.join(', ') }];
-      return value.flatMap((each, i) => flatten({ [String(i + 1)]: each }, name));
+      return value.flatMap((each, i) => flatten({ [i + 1]: each as Record<string, unknown> }, name));
     }
     if (typeof value === 'object') return flatten(value as Record<string, unknown>, name);
-    return [{ name, value: String(value as string | number | boolean) }];
+    return [{ name, value: typeof value === 'string' ? value : JSON.stringify(value) }];
   });
 }

@@ -48,8 +48,12 @@ export async function signInToDesk(): Promise<void> {
   const credential = await ceremony('get', public_key.timeout ?? 300_000, (signal) =>
     navigator.credentials.get({ publicKey: requestOptions(public_key), signal }),
   );
-  await deskApi.post('/login', { credential: credentialJSON(credential as PublicKeyCredential) }, { anonymous: true });
-  await refreshMe();
+  current = await deskApi.post<Me>(
+    '/login',
+    { credential: credentialJSON(credential as PublicKeyCredential) },
+    { anonymous: true },
+  );
+  ended = false;
 }
 
 /** Creates the invited operator's passkey, which signs in too. Call from a tap. */
@@ -62,12 +66,12 @@ export async function acceptInvitation(token: string): Promise<void> {
   const credential = await ceremony('create', public_key.timeout ?? 300_000, (signal) =>
     navigator.credentials.create({ publicKey: creationOptions(public_key), signal }),
   );
-  await deskApi.post(
+  current = await deskApi.post<Me>(
     '/invitations/accept',
     { token, credential: credentialJSON(credential as PublicKeyCredential) },
     { anonymous: true },
   );
-  await refreshMe();
+  ended = false;
 }
 
 export async function signOutOfDesk(): Promise<void> {

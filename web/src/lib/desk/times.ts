@@ -53,8 +53,7 @@ export function age(since: string, now: number = Date.now()): string {
 }
 
 /** "0.4 s", "12 s": how long a device took to answer. */
-export function took(ms: number | string | undefined): string {
-  const n = Number(ms);
-  if (ms === undefined || ms === '' || !Number.isFinite(n)) return '';
-  return n < 10_000 ? `${(n / 1000).toFixed(1)} s` : `${Math.round(n / 1000)} s`;
+export function took(ms: number | null | undefined): string {
+  if (ms === undefined || ms === null) return '';
+  return ms < 10_000 ? `${(ms / 1000).toFixed(1)} s` : `${Math.round(ms / 1000)} s`;
 }

@@ -1,6 +1,6 @@
 /** The shapes of the desk's part of the HTTP interface, /v1/desk. Times are RFC 3339 in UTC. */
 
-import type { Hold, Passkey } from '$lib/api/types';
+import type { FactorKind, Hold, Passkey } from '$lib/api/types';
 
 export type Role = 'support' | 'security' | 'admin';
 export type Permission = 'tickets' | 'accounts.read' | 'accounts.act' | 'check' | 'numbers' | 'operators' | 'log';
@@ -11,6 +11,7 @@ export interface Me {
   initials: string;
   role: Role;
   permissions: Permission[];
+  session: { id: string; created_at: string; expires_at: string };
 }
 
 export interface Page<T> {
@@ -37,7 +38,8 @@ export interface TicketRow {
   hold_until: string | null;
   frozen: boolean;
   assigned_to: Colleague | null;
-  waiting_since: string;
+  /** null while nobody waits for us. */
+  waiting_since: string | null;
   locale: string;
 }
 
@@ -61,8 +63,8 @@ export interface Recording {
   bytes: number;
   stored: number;
   media_type: string;
-  /** 0 where the file does not say. */
-  duration_ms: number;
+  /** null or 0 where it is not known. */
+  duration_ms: number | null;
   captured: 'screen' | 'file';
   /** When recording began; null unknown. The times of an attempt's steps link into it. */
   started_at: string | null;
@@ -76,7 +78,7 @@ export interface Step {
   at: string;
   error?: string;
   code?: string;
-  elapsed_ms?: number | string;
+  elapsed_ms?: number | null;
 }
 
 export interface Attempt {
@@ -88,7 +90,7 @@ export interface Attempt {
   outcome: string;
   /** The likely cause; "" where nothing points to one. */
   cause: string;
-  elapsed_ms: number;
+  elapsed_ms: number | null;
   steps: Step[];
 }
 
@@ -121,6 +123,7 @@ export interface Template {
   bodies: Record<string, string>;
 }
 
+/** An audit event, as those who run the service see it. */
 export interface DeskEvent {
   id: string;
   at: string;
@@ -129,10 +132,18 @@ export interface DeskEvent {
   browser: string;
   address: string;
   data: Record<string, string>;
+  /** What its owner does not read: why exactly, or what a colleague noted. */
+  reason: string;
+  operator: Colleague | null;
+  account: { id: string; masked: string } | null;
 }
 
+export type DeskPasskey = Pick<
+  Passkey,
+  'id' | 'name' | 'provider' | 'device' | 'synced' | 'withdrawal_power' | 'created_at' | 'last_used_at' | 'seal'
+> & { suspended_at: string | null };
+
 export interface DeskSession {
-  id: string;
   method: 'passkey' | 'codes';
   browser: string;
   address: string;
@@ -147,10 +158,13 @@ export interface DeskAccount {
   status: 'active' | 'frozen';
   locale: string;
   created_at: string;
-  factors: Record<'email' | 'phone' | 'authenticator', { bound: boolean; hint: string; since: string | null }>;
-  passkeys: Passkey[];
+  /** Those that are bound. */
+  factors: { kind: FactorKind; hint: string; since: string }[];
+  passkeys: DeskPasskey[];
+  /** There may be more than are listed. */
+  passkeys_total: number;
   sessions: DeskSession[];
-  hold: (Omit<Hold, 'reason'> & { reason: string }) | null;
+  hold: Hold | null;
   events: Page<DeskEvent>;
   tickets: { id: string; number: string; topic: string; state: TicketState; updated_at: string }[];
 }
@@ -168,8 +182,9 @@ export interface Check {
 
 export interface CheckReport {
   at: string;
+  took_ms: number;
   checks: Check[];
-  policy: { name: string; value: string }[];
+  policy: { name: string; value: string; default: string }[];
 }
 
 export interface Figures {
@@ -206,18 +221,7 @@ export interface Operator {
   /** "" for whoever may not change the team. */
   email: string;
   role: Role;
+  state: 'invited' | 'active' | 'ended';
   created_at: string;
   ended_at: string | null;
-  /** Has created a passkey. */
-  accepted: boolean;
-}
-
-export interface LogEntry {
-  id: string;
-  at: string;
-  kind: string;
-  ok: boolean;
-  operator: Colleague | null;
-  account: string;
-  data: Record<string, string>;
 }
