@@ -1,5 +1,5 @@
 import { isApiError } from '$lib/api/client';
-import { ceremony } from '$lib/webauthn';
+import { askDevice } from '$lib/webauthn';
 import { creationOptions, credentialJSON, requestOptions } from '$lib/webauthn/json';
 import { deskApi, onDeskSessionEnded } from './api';
 import type { Me, Permission } from './types';
@@ -45,7 +45,7 @@ export async function signInToDesk(): Promise<void> {
     {},
     { anonymous: true },
   );
-  const credential = await ceremony('get', public_key.timeout ?? 300_000, (signal) =>
+  const credential = await askDevice('get', public_key.timeout ?? 300_000, (signal) =>
     navigator.credentials.get({ publicKey: requestOptions(public_key), signal }),
   );
   current = await deskApi.post<Me>(
@@ -63,7 +63,7 @@ export async function acceptInvitation(token: string): Promise<void> {
     { token },
     { anonymous: true },
   );
-  const credential = await ceremony('create', public_key.timeout ?? 300_000, (signal) =>
+  const credential = await askDevice('create', public_key.timeout ?? 300_000, (signal) =>
     navigator.credentials.create({ publicKey: creationOptions(public_key), signal }),
   );
   current = await deskApi.post<Me>(
