@@ -73,6 +73,16 @@ func (a AlertInfo) copy() eventCopy {
 		return eventCopy{Title: "Your password was reset", What: "Password reset", Change: true, Lead: "All devices were signed out."}
 	case "sessions.ended":
 		return eventCopy{Title: "Devices were signed out", What: "Sessions ended", Change: true, Lead: "They have to sign in again."}
+	case "desk.sessions_ended":
+		return eventCopy{
+			Title: "Support signed out your devices", What: "Sessions ended by support", Change: true, Lead: "All your devices have to sign in again. Your password and passkeys are as they were.",
+			After: "If you did not expect this, ask us in the app. We never ask for a code or a password.",
+		}
+	case "desk.hold":
+		return eventCopy{
+			Title: "Support paused your withdrawals", What: "Withdrawals paused by support", Change: true,
+			After: "If you did not expect this, ask us in the app. We never ask for a code or a password.",
+		}
 	case "phrase.set":
 		// The phrase of this e-mail is the one before the change, so it does not tell whether one was set or removed.
 		return eventCopy{Title: "Your anti-phishing phrase was changed", What: "Anti-phishing phrase changed", Change: true, Lead: "Genuine e-mails after this one carry the new phrase, or none if it was removed."}
@@ -83,6 +93,8 @@ func (a AlertInfo) copy() eventCopy {
 			Title: "A withdrawal was declined", What: "Withdrawal declined", Lead: "Nothing was sent, and your balance is as it was.",
 			After: "If you did not ask for it, freeze your account.",
 		}
+	case "address.deleted":
+		return eventCopy{Title: "A withdrawal address was deleted", What: "Withdrawal address deleted", Change: true, Lead: "It is in your address book no more."}
 	case "withdrawal.approved":
 		return eventCopy{Title: "A withdrawal was approved", What: "Withdrawal approved", Lead: "Check that these are the details you meant."}
 	case "account.frozen":

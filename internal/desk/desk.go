@@ -7,7 +7,6 @@ import (
 	"net/http"
 	"strings"
 	"time"
-	"unicode"
 	"unicode/utf8"
 
 	"countersign/internal/delivery"
@@ -52,7 +51,7 @@ type Service struct {
 
 // Recording is a recording of a screen, opened.
 type Recording struct {
-	io.ReadSeekCloser
+	io.ReadSeeker
 	AccountID, MediaType string
 	CreatedAt            time.Time
 }
@@ -145,13 +144,12 @@ func (s *Service) allow(tx *store.Tx, c Caller, a store.Allowance, label string)
 // line tidies one line of text that an operator typed: 1 to most characters, none that hide or turn others.
 func line(field, text string, most int) (string, error) {
 	text = strings.Join(strings.Fields(text), " ")
-	bad := func(r rune) bool { return r == utf8.RuneError || unicode.IsControl(r) || unicode.Is(unicode.Cf, r) }
 	switch n := utf8.RuneCountInString(text); {
 	case n == 0:
 		return "", refusal.Field("invalid_request", field, "This is missing. Others will want to know.")
 	case n > most:
 		return "", refusal.Field("invalid_request", field, "This is too long.")
-	case strings.ContainsFunc(text, bad):
+	case !verification.Legible(text):
 		return "", refusal.Field("invalid_request", field, "This has characters that cannot be seen.")
 	}
 	return text, nil

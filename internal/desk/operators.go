@@ -7,6 +7,7 @@ import (
 	"unicode"
 
 	"countersign/internal/contact"
+	"countersign/internal/delivery"
 	"countersign/internal/refusal"
 	"countersign/internal/secret"
 	"countersign/internal/store"
@@ -121,7 +122,7 @@ func (s *Service) Invite(ctx context.Context, c Caller, p Person) (*Invited, err
 		if known != nil {
 			return refusal.New("conflict", "Somebody with this e-mail address is an operator already. Invite them again instead.")
 		}
-		out, err = s.add(tx, p, c.Operator.ID, s.Carriers != nil)
+		out, err = s.add(tx, p, c.Operator.ID, s.Carriers[delivery.ChannelEmail] != nil)
 		if err == nil {
 			data["operator"], data["role"] = out.Operator.ID, string(p.Role)
 		}
@@ -156,6 +157,16 @@ func (s *Service) InviteByCommand(ctx context.Context, p Person, mail bool) (*In
 		return tx.Record(store.Event{Kind: "desk.operator_invited", OK: true, Data: map[string]string{"operator": out.Operator.ID, "role": string(p.Role), "by": "command"}})
 	})
 	return out, err
+}
+
+// Empty tells whether nobody can sign in at the desk yet.
+func (s *Service) Empty(ctx context.Context) (empty bool, err error) {
+	err = s.Engine.DB.View(ctx, func(tx *store.Tx) error {
+		n, err := tx.CountOperators("")
+		empty = n == 0
+		return err
+	})
+	return empty, err
 }
 
 // byEmail finds the operator with an address, unless ended; nil if there is none. There are few, and their addresses are sealed.
@@ -211,7 +222,7 @@ func (s *Service) InviteAgain(ctx context.Context, c Caller, id string) (*Invite
 		if err != nil {
 			return err
 		}
-		out, err = s.link(tx, o, email, s.Carriers != nil)
+		out, err = s.link(tx, o, email, s.Carriers[delivery.ChannelEmail] != nil)
 		return err
 	})
 	return out, err

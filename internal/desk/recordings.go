@@ -23,9 +23,5 @@ func (s *Service) Watch(ctx context.Context, c Caller, id string, begins bool) (
 	if r != nil {
 		account = r.AccountID
 	}
-	kept := s.look(ctx, c, account, "desk.recording_seen", map[string]string{"recording": id}, func(*store.Tx) error { return err })
-	if kept != nil && r != nil {
-		r.Close()
-	}
-	return r, kept
+	return r, s.look(ctx, c, account, "desk.recording_seen", map[string]string{"recording": id}, func(*store.Tx) error { return err })
 }

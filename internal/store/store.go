@@ -264,6 +264,9 @@ func (db *DB) instant(wall time.Time) time.Time {
 	return time.UnixMilli(db.highWater).UTC()
 }
 
+// Wall is what the clock says, which may be behind Now.
+func (db *DB) Wall() time.Time { return db.clock() }
+
 // Behind is how far the clock is behind the time of the latest transaction.
 func (db *DB) Behind() time.Duration {
 	db.mu.Lock()

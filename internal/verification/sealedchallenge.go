@@ -30,7 +30,8 @@ func SealChallenge(keys *secret.Keys, epoch int64, now time.Time, purpose, origi
 }
 
 // OpenChallenge checks a sealed challenge. genuine is false unless the service made it for this purpose and origin in this epoch;
-// expired tells that it did, too long ago. nonce is what is to be spent.
+// expired tells that it did, too long ago, or while the clock was ahead: it would live on until the clock had caught up, and longer
+// than it is remembered that it was spent. nonce is what is to be spent.
 func OpenChallenge(keys *secret.Keys, epoch int64, now time.Time, purpose, origin, rpID string, challenge []byte) (nonce []byte, expires time.Time, genuine, expired bool) {
 	if len(challenge) != sealedSize || challenge[0] != 1 {
 		return nil, time.Time{}, false, false
@@ -43,5 +44,5 @@ func OpenChallenge(keys *secret.Keys, epoch int64, now time.Time, purpose, origi
 		return nil, time.Time{}, false, false
 	}
 	expires = time.UnixMilli(int64(binary.BigEndian.Uint64(head[9:17])))
-	return head[17:sealedHeader], expires, true, !expires.After(now)
+	return head[17:sealedHeader], expires, true, !expires.After(now) || expires.After(now.Add(ChallengeLife))
 }
