@@ -30,20 +30,20 @@ const (
 
 // AccountView is a customer's account as the desk sees it: nothing by which somebody could write to them, sign in or pay.
 type AccountView struct {
-	ID        string                        `json:"id"`
-	Masked    string                        `json:"masked"`
-	Name      string                        `json:"name"` // first name and initial
-	Locale    string                        `json:"locale"`
-	Status    string                        `json:"status"` // active | frozen
-	CreatedAt time.Time                     `json:"created_at"`
-	Factors   []FactorView                  `json:"factors"`
-	Hold      *HoldView                     `json:"hold"`
-	Passkeys  []PasskeyView                 `json:"passkeys"` // the newest first, 50 at most
-	Total     int                           `json:"passkeys_total"`
-	Sessions  []SessionLine                 `json:"sessions"`
-	Events    *verification.Page[EventView] `json:"events"`
-	Tickets   []TicketLine                  `json:"tickets"`
-	Phrase    bool                          `json:"phrase_set"`
+	ID        string                       `json:"id"`
+	Masked    string                       `json:"masked"`
+	Name      string                       `json:"name"` // first name and initial
+	Locale    string                       `json:"locale"`
+	Status    string                       `json:"status"` // active | frozen
+	CreatedAt time.Time                    `json:"created_at"`
+	Factors   []FactorView                 `json:"factors"`
+	Hold      *HoldView                    `json:"hold"`
+	Passkeys  []PasskeyView                `json:"passkeys"` // the newest first, 50 at most
+	Total     int                          `json:"passkeys_total"`
+	Sessions  []SessionLine                `json:"sessions"`
+	Events    verification.Page[EventView] `json:"events"`
+	Tickets   []TicketLine                 `json:"tickets"`
+	Phrase    bool                         `json:"phrase_set"`
 }
 
 // FactorView is a bound factor; Hint is masked.
@@ -196,8 +196,12 @@ func view(tx *store.Tx, id string) (*AccountView, error) {
 	if err != nil {
 		return nil, err
 	}
-	v.Events, err = eventPage(tx, events, eventsShown)
-	return v, err
+	page, err := eventPage(tx, events, eventsShown)
+	if err != nil {
+		return nil, err
+	}
+	v.Events = *page
+	return v, nil
 }
 
 // shortName is a name as colleagues need it to speak of a customer: "Ines Halloran" is "Ines H."

@@ -196,6 +196,14 @@ var players = []string{"", "empty", "video"}
 // extensions are of the types that recordings have, by content.
 var extensions = map[string]string{"video/mp4": ".mp4", "video/quicktime": ".mov", "video/webm": ".webm"}
 
+// uncached keeps answers out of caches, also those of which http.ServeContent takes the header away.
+type uncached struct{ http.ResponseWriter }
+
+func (u uncached) WriteHeader(status int) {
+	u.Header().Set("Cache-Control", "no-store")
+	u.ResponseWriter.WriteHeader(status)
+}
+
 // watchRecording sends a recording, or a range of it. What a stranger made never becomes a document of this origin.
 func (s *Server) watchRecording(ctx context.Context, rq *request, w http.ResponseWriter) (any, error) {
 	if !slices.Contains(players, rq.http.Header.Get("Sec-Fetch-Dest")) {
@@ -216,6 +224,6 @@ func (s *Server) watchRecording(ctx context.Context, rq *request, w http.Respons
 	h.Set("Content-Type", kind)
 	h.Set("Content-Disposition", `attachment; filename="`+"recording-"+rq.id+ext+`"`)
 	h.Set("Content-Security-Policy", "default-src 'none'; sandbox; frame-ancestors 'none'")
-	http.ServeContent(w, rq.http, "", time.Time{}, r)
+	http.ServeContent(uncached{w}, rq.http, "", time.Time{}, r)
 	return written{}, nil
 }

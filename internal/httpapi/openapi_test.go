@@ -20,6 +20,7 @@ import (
 	"countersign/approval"
 	"countersign/internal/account"
 	"countersign/internal/asset"
+	"countersign/internal/desk"
 	"countersign/internal/policy"
 	"countersign/internal/refusal"
 	"countersign/internal/verification"
@@ -322,6 +323,26 @@ var views = map[string]reflect.Type{
 	"Lookalike":           reflect.TypeFor[withdrawal.Lookalike](),
 	"Balances":            reflect.TypeFor[withdrawal.BalancesView](),
 	"Approval":            reflect.TypeFor[approval.Approval](),
+	"Invitation":          reflect.TypeFor[desk.InvitationView](),
+	"OperatorMe":          reflect.TypeFor[desk.Me](),
+	"OperatorSession":     reflect.TypeFor[desk.SessionView](),
+	"Operator":            reflect.TypeFor[desk.OperatorView](),
+	"Invited":             reflect.TypeFor[desk.Invited](),
+	"DeskAccount":         reflect.TypeFor[desk.AccountView](),
+	"DeskFactor":          reflect.TypeFor[desk.FactorView](),
+	"DeskPasskey":         reflect.TypeFor[desk.PasskeyView](),
+	"DeskSession":         reflect.TypeFor[desk.SessionLine](),
+	"DeskTicketLine":      reflect.TypeFor[desk.TicketLine](),
+	"DeskEvent":           reflect.TypeFor[desk.EventView](),
+	"CheckReport":         reflect.TypeFor[desk.Report](),
+	"Check":               reflect.TypeFor[desk.Check](),
+	"PolicyRule":          reflect.TypeFor[desk.Rule](),
+	"Numbers":             reflect.TypeFor[desk.Numbers](),
+	"Figures":             reflect.TypeFor[desk.Figures](),
+	"FunnelStep":          reflect.TypeFor[desk.Step](),
+	"Cause":               reflect.TypeFor[desk.Cause](),
+	"ApprovedOnDay":       reflect.TypeFor[desk.Approved](),
+	"MedianOnDay":         reflect.TypeFor[desk.Median](),
 }
 
 func TestDocumentHasEveryAnswerMember(t *testing.T) {
