@@ -18,6 +18,7 @@ import (
 	"countersign/internal/account"
 	"countersign/internal/asset"
 	"countersign/internal/delivery"
+	"countersign/internal/desk"
 	"countersign/internal/httpapi"
 	"countersign/internal/notice"
 	"countersign/internal/passkey"
@@ -56,6 +57,8 @@ type Config struct {
 	Demo bool
 	// SupportRetention is how long a request for help is kept after it was resolved; 0 is support.DefaultRetention.
 	SupportRetention time.Duration
+	// Outside is how the desk's check fetches the public addresses back; nil is the network.
+	Outside http.RoundTripper
 }
 
 // How many passwords are hashed at once, each with 19 MiB and most of a core, and how many more may wait for that.
@@ -71,6 +74,7 @@ type App struct {
 	Accounts    *account.Service
 	Withdrawals *withdrawal.Service
 	Support     *support.Service
+	Desk        *desk.Service
 	API         *httpapi.Server
 	Handler     http.Handler
 	Worker      *delivery.Worker
@@ -101,9 +105,10 @@ func New(ctx context.Context, c Config) (*App, error) {
 	maps.Copy(a.Engine.Actions, a.Withdrawals.Actions())
 	a.Support = &support.Service{Engine: a.Engine, Retention: c.SupportRetention}
 	a.Engine.Observe = a.Support.Observe
+	a.Desk = &desk.Service{Engine: a.Engine, Holds: c.Holds, Origins: c.Origins, Database: c.Database, Build: c.Build, Demo: c.Demo, Carriers: c.Carriers, Outside: c.Outside}
 	a.API = &httpapi.Server{
 		Config: httpapi.Config{Origins: c.Origins, TrustedProxies: c.TrustedProxies, Name: c.Name, Demo: c.Demo, Build: c.Build},
-		Engine: a.Engine, Accounts: a.Accounts, Withdrawals: a.Withdrawals, Support: a.Support, Logger: c.Logger, App: c.Web, OpenAPI: api.OpenAPI,
+		Engine: a.Engine, Accounts: a.Accounts, Withdrawals: a.Withdrawals, Support: a.Support, Desk: a.Desk, Logger: c.Logger, App: c.Web, OpenAPI: api.OpenAPI,
 	}
 	if c.Fiat != nil {
 		a.API.Config.Fiat = "USD"

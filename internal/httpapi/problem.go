@@ -21,6 +21,7 @@ type problemType struct {
 var problems = map[string]problemType{
 	"invalid_request":          {http.StatusBadRequest, "The request is not valid"},
 	"unauthenticated":          {http.StatusUnauthorized, "Not signed in"},
+	"not_permitted":            {http.StatusForbidden, "Your role does not allow this"},
 	"cross_origin":             {http.StatusForbidden, "Requests from other sites are refused"},
 	"not_found":                {http.StatusNotFound, "Not found"},
 	"method_not_allowed":       {http.StatusMethodNotAllowed, "Method not allowed"},

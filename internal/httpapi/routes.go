@@ -7,6 +7,7 @@ import (
 	"strconv"
 	"time"
 
+	"countersign/internal/desk"
 	"countersign/internal/password"
 	"countersign/internal/policy"
 	"countersign/internal/refusal"
@@ -66,6 +67,30 @@ func (s *Server) Routes() []Route {
 
 		// When something fails.
 		{post, "/v1/attempts", Browser, 0, take(s.reportAttempt)},
+
+		// The desk: for operators. What each route needs of a role is said here, and what roles have in desk.Roles.
+		{post, "/v1/desk/invitations/lookup", Public, 0, take(s.invitation)},
+		{post, "/v1/desk/invitations/options", Public, 0, take(s.invitationOptions)},
+		{post, "/v1/desk/invitations/accept", Public, 201, take(s.acceptInvitation)},
+		{post, "/v1/desk/login/options", Public, 0, take(s.operatorLoginOptions)},
+		{post, "/v1/desk/login", Public, 201, take(s.operatorLogin)},
+		{get, "/v1/desk/me", Operator(desk.Self), 0, plain(s.operatorMe)},
+		{del, "/v1/desk/session", Operator(desk.Self), 0, s.operatorSignOut},
+		{post, "/v1/desk/accounts/find", Operator(desk.ReadAccounts), 0, take(s.findAccount)},
+		{get, "/v1/desk/accounts/{id}", Operator(desk.ReadAccounts), 0, plain(s.deskAccount)},
+		{get, "/v1/desk/accounts/{id}/events", Operator(desk.ReadAccounts), 0, plain(s.deskEvents)},
+		{post, "/v1/desk/accounts/{id}/end-sessions", Operator(desk.ActAccounts), 0, take(s.deskEndSessions)},
+		{post, "/v1/desk/accounts/{id}/hold", Operator(desk.ActAccounts), 0, take(s.deskHold)},
+		{get, "/v1/desk/recordings/{id}/content", Operator(desk.Tickets), 0, s.watchRecording},
+		{get, "/v1/desk/numbers", Operator(desk.SeeNumbers), 0, plain(s.numbers)},
+		{get, "/v1/desk/check", Operator(desk.RunCheck), 0, plain(s.check)},
+		{post, "/v1/desk/check/mail", Operator(desk.RunCheck), 204, take(s.testMail)},
+		{get, "/v1/desk/log", Operator(desk.ReadLog), 0, plain(s.operatorLog)},
+		{get, "/v1/desk/operators", Operator(desk.Self), 0, plain(s.operators)},
+		{post, "/v1/desk/operators", Operator(desk.Operators), 201, take(s.inviteOperator)},
+		{patch, "/v1/desk/operators/{id}", Operator(desk.Operators), 0, take(s.setRole)},
+		{post, "/v1/desk/operators/{id}/end", Operator(desk.Operators), 0, take(s.endOperator)},
+		{post, "/v1/desk/operators/{id}/invite", Operator(desk.Operators), 0, take(s.inviteAgain)},
 
 		// For machines.
 		{get, "/openapi.json", Public, 0, plain(s.openapi)},

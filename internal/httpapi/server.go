@@ -20,6 +20,7 @@ import (
 	"time"
 
 	"countersign/internal/account"
+	"countersign/internal/desk"
 	"countersign/internal/refusal"
 	"countersign/internal/secret"
 	"countersign/internal/support"
@@ -50,6 +51,7 @@ type Server struct {
 	Accounts    *account.Service
 	Withdrawals *withdrawal.Service
 	Support     *support.Service
+	Desk        *desk.Service
 	Logger      *slog.Logger
 	// App serves everything that is not the API.
 	App http.Handler
@@ -126,17 +128,24 @@ var ofAPI = http.Header{
 	"Content-Security-Policy": {"default-src 'none'; frame-ancestors 'none'"},
 }
 
-// Access is who may call a route.
-type Access int
+// Access is who may call a route. Its zero value is SignedIn.
+type Access struct {
+	who string
+	// Permission is what an operator's role must have, "" where the route is no operator's.
+	Permission desk.Permission
+}
 
-const (
-	// SignedIn takes a session.
-	SignedIn Access = iota
+var (
+	// SignedIn takes a customer's session.
+	SignedIn = Access{}
 	// Browser takes no session, and gives the browser a secret of its own if it has none: verifications are bound to it.
-	Browser
+	Browser = Access{who: "browser"}
 	// Public takes anybody.
-	Public
+	Public = Access{who: "public"}
 )
+
+// Operator takes an operator's session, of a role that has the permission. A customer's session is nothing to it.
+func Operator(p desk.Permission) Access { return Access{who: "operator", Permission: p} }
 
 // Route is one operation of the API.
 type Route struct {
@@ -151,6 +160,9 @@ type raw struct {
 	contentType string
 	body        []byte
 }
+
+// written says that a route has written its answer itself.
+type written struct{}
 
 // adapt is the one way from HTTP to a flow and back.
 func (s *Server) adapt(rt Route) http.Handler {
@@ -189,6 +201,11 @@ func (s *Server) call(rt Route, rq *request, w http.ResponseWriter) (any, error)
 		}
 	case Browser:
 		rq.ensureDevice()
+	case Public:
+	default:
+		if err := s.admit(rt, rq); err != nil {
+			return nil, err
+		}
 	}
 	return rt.serve(rq.http.Context(), rq, w)
 }
@@ -204,6 +221,12 @@ func (s *Server) answer(rt Route, rq *request, w http.ResponseWriter, out any) e
 	}
 	if in, ok := out.(*account.SignedIn); ok {
 		s.deliver(w, rq, in)
+	}
+	if in, ok := out.(*desk.Me); ok && in.Token != "" {
+		s.setOperatorCookie(w, in.Token, desk.SessionAbsolute)
+	}
+	if _, ok := out.(written); ok {
+		return nil
 	}
 	if out == nil {
 		w.WriteHeader(http.StatusNoContent)
@@ -249,6 +272,9 @@ type recorder struct {
 	http.ResponseWriter
 	status int
 }
+
+// Unwrap lets http.NewResponseController reach the connection.
+func (r *recorder) Unwrap() http.ResponseWriter { return r.ResponseWriter }
 
 func (r *recorder) WriteHeader(status int) {
 	r.status = status

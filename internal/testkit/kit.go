@@ -67,6 +67,8 @@ type Kit struct {
 	Path string
 	// Limits are those that the installation was started with.
 	Limits verification.Limits
+	// Outside is how the installation looks from outside.
+	Outside *Outside
 
 	mu      sync.Mutex
 	browser int
@@ -88,6 +90,8 @@ func Open(t testing.TB, path string, clock *Clock, changes ...func(*app.Config))
 	if err != nil {
 		t.Fatal(err)
 	}
+	outside := &Outside{now: clock.Now, Valid: 60 * 24 * time.Hour}
+	config.Outside = outside
 	for _, change := range changes {
 		change(&config)
 	}
@@ -95,7 +99,8 @@ func Open(t testing.TB, path string, clock *Clock, changes ...func(*app.Config))
 	if err != nil {
 		t.Fatal(err)
 	}
-	k := &Kit{T: t, App: a, Clock: clock, Keys: config.Keys, Inbox: inbox, Path: path, Limits: config.Limits, Server: httptest.NewServer(a.Handler)}
+	outside.handler = a.Handler
+	k := &Kit{T: t, Outside: outside, App: a, Clock: clock, Keys: config.Keys, Inbox: inbox, Path: path, Limits: config.Limits, Server: httptest.NewServer(a.Handler)}
 	t.Cleanup(k.Close)
 	return k
 }

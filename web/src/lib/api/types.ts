@@ -116,7 +116,7 @@ export interface Account {
 export interface Hold {
   since: string;
   until: string;
-  reason: 'factor_replaced' | 'factor_unbound' | 'password_reset' | 'second_factor' | 'unfrozen';
+  reason: 'factor_replaced' | 'factor_unbound' | 'password_reset' | 'second_factor' | 'unfrozen' | 'support';
 }
 
 export interface Passkey {

@@ -9,6 +9,7 @@ export default {
   /** By the problem's code. Each says what did not happen. */
   codes: {
     unauthenticated: { title: 'Sign in again', line: 'This session ended. Nothing was sent.' },
+    not_permitted: { title: 'Not yours to do', line: 'Your role doesn’t allow it. Nothing changed.' },
     not_found: { title: 'Not found', line: 'It may have been removed, or it isn’t yours.' },
     rate_limited: { title: 'Too many tries', line: 'Wait a moment, then try again.', at: tryAt },
     resend_too_soon: {
