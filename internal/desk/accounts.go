@@ -2,6 +2,8 @@ package desk
 
 import (
 	"context"
+	"crypto/sha256"
+	"encoding/hex"
 	"errors"
 	"strconv"
 	"strings"
@@ -71,6 +73,7 @@ type PasskeyView struct {
 	CreatedAt       time.Time  `json:"created_at"`
 	LastUsedAt      *time.Time `json:"last_used_at"`
 	SuspendedAt     *time.Time `json:"suspended_at"`
+	Seal            string     `json:"seal"` // SHA-256 of the public key, in hexadecimal: what its owner sees drawn
 }
 
 // SessionLine is a session of a customer.
@@ -224,8 +227,9 @@ func viewHold(a *store.Account, now time.Time) *HoldView {
 func viewPasskey(p *store.Passkey) PasskeyView {
 	var aaguid [16]byte
 	copy(aaguid[:], p.AAGUID)
+	seal := sha256.Sum256(p.PublicKey)
 	return PasskeyView{ID: p.ID, Name: p.Name, Provider: passkey.ProviderName(aaguid), Device: passkey.DeviceKind(p.Transports, aaguid, p.BackupEligible), Synced: p.BackupState,
-		WithdrawalPower: p.WithdrawalPower, CreatedAt: p.CreatedAt, LastUsedAt: stamp(p.LastUsedAt), SuspendedAt: stamp(p.SuspendedAt)}
+		WithdrawalPower: p.WithdrawalPower, CreatedAt: p.CreatedAt, LastUsedAt: stamp(p.LastUsedAt), SuspendedAt: stamp(p.SuspendedAt), Seal: hex.EncodeToString(seal[:])}
 }
 
 // Events lists an account's security events, the newest first, with what operators did and why. limit is 1 to 100.

@@ -124,7 +124,7 @@ func (s *Service) Refuse(ctx context.Context, c Caller, route string, p Permissi
 		if err := tx.Record(c.Event("", "desk.refused", false, map[string]string{"route": route, "permission": string(p)})); err != nil {
 			return err
 		}
-		return store.Keep(refusal.New("not_permitted", "Your role does not have this permission. An admin can give it to you."))
+		return store.Keep(refusal.New("not_permitted", "Your role does not allow this, or not in this way. An admin can change the role."))
 	})
 }
 

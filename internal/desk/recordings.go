@@ -2,26 +2,33 @@ package desk
 
 import (
 	"context"
+	"time"
 
 	"countersign/internal/refusal"
 	"countersign/internal/store"
 )
 
-// Watch opens a recording. Players ask for one in many ranges: what is written down is each one that begins at its beginning.
-func (s *Service) Watch(ctx context.Context, c Caller, id string, begins bool) (*Recording, error) {
-	var r *Recording
-	var err error
-	if s.OpenRecording == nil {
-		err = refusal.NotFound("recording")
-	} else {
-		r, err = s.OpenRecording(ctx, id)
+// sittings are how often one operator's watching of one recording is written down: players ask for it in many ranges.
+var sittings = store.Allowance{Limit: 1, Window: 10 * time.Minute}
+
+// Watch opens a recording.
+func (s *Service) Watch(ctx context.Context, c Caller, id string) (*Recording, error) {
+	r, missing := (*Recording)(nil), error(refusal.NotFound("recording"))
+	if s.OpenRecording != nil {
+		r, missing = s.OpenRecording(ctx, id)
 	}
-	if err == nil && !begins {
-		return r, nil
+	if missing != nil {
+		return nil, s.look(ctx, c, "", "desk.recording_seen", nil, func(*store.Tx) error { return missing })
 	}
-	account := ""
-	if r != nil {
-		account = r.AccountID
-	}
-	return r, s.look(ctx, c, account, "desk.recording_seen", map[string]string{"recording": id}, func(*store.Tx) error { return err })
+	return r, s.Engine.DB.Update(ctx, func(tx *store.Tx) error {
+		key := s.Engine.Keys.MAC("budget", []byte("desk-watch"), []byte(c.Operator.ID), []byte(id))
+		left, _, err := tx.Left(key, sittings)
+		if err != nil || left == 0 {
+			return err
+		}
+		if err := tx.Take(key, 1, sittings); err != nil {
+			return err
+		}
+		return tx.Record(c.Event(r.AccountID, "desk.recording_seen", true, map[string]string{"recording": id}))
+	})
 }

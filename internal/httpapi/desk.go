@@ -6,7 +6,6 @@ import (
 	"net/http"
 	"slices"
 	"strconv"
-	"strings"
 	"time"
 
 	"countersign/internal/desk"
@@ -207,10 +206,9 @@ func (u uncached) WriteHeader(status int) {
 // watchRecording sends a recording, or a range of it. What a stranger made never becomes a document of this origin.
 func (s *Server) watchRecording(ctx context.Context, rq *request, w http.ResponseWriter) (any, error) {
 	if !slices.Contains(players, rq.http.Header.Get("Sec-Fetch-Dest")) {
-		return nil, refusal.New("not_permitted", "Recordings are played at the desk, and not opened as pages.")
+		return nil, s.Desk.Refuse(ctx, rq.deskCaller(), "GET /v1/desk/recordings/{id}/content", "recordings.document")
 	}
-	asked := rq.http.Header.Get("Range")
-	r, err := s.Desk.Watch(ctx, rq.deskCaller(), rq.http.PathValue("id"), asked == "" || strings.HasPrefix(asked, "bytes=0-"))
+	r, err := s.Desk.Watch(ctx, rq.deskCaller(), rq.http.PathValue("id"))
 	if err != nil {
 		return nil, err
 	}
