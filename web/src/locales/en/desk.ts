@@ -174,8 +174,8 @@ export default {
   roles: { support: 'Support', security: 'Security', admin: 'Admin' },
   roleLines: {
     support: 'Answers requests and looks at accounts',
-    security: 'Also ends sessions, holds withdrawals and checks the installation',
-    admin: 'Also changes the team',
+    security: 'Also ends sessions, pauses withdrawals and checks the installation',
+    admin: 'May do everything, and changes the team',
   },
   seen: 'Everything you open here is in the log.',
   noAccessTitle: 'Not for your role',
