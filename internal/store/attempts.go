@@ -40,9 +40,9 @@ func (a *Attempt) fields() []any {
 		at{&a.BegunAt}, at{&a.CodesAt}, at{&a.PromptedAt}, at{&a.EndedAt}, &a.Outcome}
 }
 
-// AddAttempt begins an attempt at the transaction's instant, and gives it its id and reference.
+// AddAttempt adds an attempt, and gives it its id and reference.
 func (tx *Tx) AddAttempt(a *Attempt) error {
-	a.ID, a.BegunAt = secret.NewID("att", tx.Now), tx.Now
+	a.ID = secret.NewID("att", tx.Now)
 	// A reference that is taken is rare, and no fault.
 	for {
 		a.Reference = secret.NewReference()
@@ -105,4 +105,3 @@ func (tx *Tx) AttemptSteps(attemptID string) ([]AttemptStep, error) {
 	return rows(tx, func(s *AttemptStep) []any { return []any{at{&s.At}, &s.Step, jsonMap{&s.Data}} },
 		`SELECT at, step, data FROM attempt_steps WHERE attempt_id = $1 ORDER BY at, n`, attemptID)
 }
-

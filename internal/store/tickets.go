@@ -266,7 +266,7 @@ func (tx *Tx) CountTickets(operatorID string) (c TicketCounts, err error) {
 func (tx *Tx) DeleteTickets(before time.Time, limit int) (n int64, err error) {
 	gone, err := rows(tx, func(id *string) []any { return []any{id} }, `SELECT id FROM tickets WHERE state = 'resolved' AND resolved_at <= $1 LIMIT $2`, millis(before), limit)
 	for _, id := range gone {
-		if err := tx.EndTicketRecordings(id, tx.Now); err != nil {
+		if err := tx.KeepRecordings(id, tx.Now); err != nil {
 			return n, err
 		}
 		if err := tx.run(`DELETE FROM tickets WHERE id = $1`, id); err != nil {
