@@ -47,10 +47,8 @@ func runServe(ctx context.Context, args []string, getenv func(string) string, st
 
 // serve answers on the listeners until ctx is done, then lets what is under way end.
 func serve(ctx context.Context, a *app.App, h http.Handler, logger *slog.Logger, listeners ...net.Listener) error {
-	server := &http.Server{
-		Handler: h, ReadHeaderTimeout: 5 * time.Second, ReadTimeout: 15 * time.Second, WriteTimeout: 30 * time.Second, IdleTimeout: 2 * time.Minute, MaxHeaderBytes: 32 << 10,
-		ErrorLog: slog.NewLogLogger(logger.Handler(), slog.LevelWarn),
-	}
+	app.Tune()
+	server := app.Serving(h, logger)
 	background, stop := context.WithCancel(context.Background())
 	defer stop()
 	var work sync.WaitGroup

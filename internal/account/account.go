@@ -22,8 +22,6 @@ const (
 	formerEmailTold = 30 * 24 * time.Hour
 	// seenEvery bounds how often the use of a session is written down.
 	seenEvery = 5 * time.Minute
-	// maxName is the length of a name or label in bytes.
-	maxName = 64
 )
 
 // Service runs the flows. Its fields are set once.

@@ -81,7 +81,7 @@ func (s *Service) beginUnbind(tx *store.Tx, a *store.Account, _ verification.Cal
 
 // choosePower asks which of the passkeys made before may approve withdrawals, when the third factor is being bound.
 func (s *Service) choosePower(_ *store.Tx, a *store.Account, _ *store.Verification, kinds []policy.Kind) (bool, error) {
-	return len(kinds) == len(policy.Kinds)-1 && a.Passkeys > a.Powerful, nil
+	return policy.OneMissing(kinds) && a.Passkeys > a.Powerful, nil
 }
 
 func (s *Service) holdAfterBind(a *store.Account, kinds []policy.Kind, now time.Time) time.Duration {
@@ -114,7 +114,7 @@ func (s *Service) finishBind(tx *store.Tx, c *verification.Completed) (*verifica
 	if err := put(tx, c, kind); err != nil {
 		return nil, err
 	}
-	if len(c.Bound) == len(policy.Kinds)-1 && (c.Choice.Keep.All || len(c.Choice.Keep.IDs) > 0) {
+	if policy.OneMissing(c.Bound) && (c.Choice.Keep.All || len(c.Choice.Keep.IDs) > 0) {
 		if err := tx.EmpowerPasskeys(a.ID, c.Choice.Keep); err != nil {
 			return nil, err
 		}
@@ -161,6 +161,11 @@ func (s *Service) finishReplace(tx *store.Tx, c *verification.Completed) (*verif
 func (s *Service) finishUnbind(tx *store.Tx, c *verification.Completed) (*verification.Result, error) {
 	kind := policy.Kind(c.V.Object)
 	if err := tx.DropFactor(c.Account.ID, kind); err != nil {
+		return nil, err
+	}
+	// Power came of all three factors. It does not wait for whichever is bound in the place of this one: then it is asked anew
+	// which passkeys are to have it.
+	if err := tx.DisempowerPasskeys(c.Account.ID); err != nil {
 		return nil, err
 	}
 	return s.afterRisk(tx, c, "factor.unbound", "factor_unbound", kind, s.Holds.FactorUnbound)

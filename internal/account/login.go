@@ -26,9 +26,18 @@ type SignedIn struct {
 	Token     string    `json:"token,omitempty"`
 }
 
-// signIn makes a session with a fresh token, and tells the customer about a browser that was not seen before.
-func (s *Service) signIn(tx *store.Tx, a *store.Account, c verification.Caller, method, passkeyID string) (*SignedIn, error) {
-	session := &store.Session{ID: secret.NewID("ses", tx.Now), AccountID: a.ID, Method: method, PasskeyID: passkeyID, Epoch: tx.Epoch(), Browser: c.Browser, Address: c.Address,
+// signInByCodes makes a session, and tells the customer about a browser that was not seen before.
+func (s *Service) signInByCodes(tx *store.Tx, accountID string, c verification.Caller) (*SignedIn, error) {
+	known, err := tx.KnowsDevice(accountID, c.DeviceHash)
+	if err != nil {
+		return nil, err
+	}
+	return s.signIn(tx, accountID, c, known, "codes", "")
+}
+
+// signIn makes a session with a fresh token. known is whether the browser was seen before; if not, the customer is told.
+func (s *Service) signIn(tx *store.Tx, accountID string, c verification.Caller, known bool, method, passkeyID string) (*SignedIn, error) {
+	session := &store.Session{ID: secret.NewID("ses", tx.Now), AccountID: accountID, Method: method, PasskeyID: passkeyID, Epoch: tx.Epoch(), Browser: c.Browser, Address: c.Address,
 		CreatedAt: tx.Now, LastSeenAt: tx.Now, ExpiresAt: tx.Now.Add(SessionAbsolute)}
 	token, err := tx.AddSession(session)
 	if err != nil {
@@ -41,25 +50,27 @@ func (s *Service) signIn(tx *store.Tx, a *store.Account, c verification.Caller, 
 		}
 	}
 	c.Session = session
-	if err := s.meetDevice(tx, a, c); err != nil {
+	if !known {
+		if err := s.meetDevice(tx, accountID, c); err != nil {
+			return nil, err
+		}
+	}
+	if err := tx.Record(c.Event(accountID, "login", true, map[string]string{"method": method, "passkey": passkeyID})); err != nil {
 		return nil, err
 	}
-	if err := tx.Record(c.Event(a.ID, "login", true, map[string]string{"method": method, "passkey": passkeyID})); err != nil {
-		return nil, err
-	}
-	return &SignedIn{ID: session.ID, AccountID: a.ID, Method: method, CreatedAt: session.CreatedAt, ExpiresAt: session.ExpiresAt, Token: token}, nil
+	return &SignedIn{ID: session.ID, AccountID: accountID, Method: method, CreatedAt: session.CreatedAt, ExpiresAt: session.ExpiresAt, Token: token}, nil
 }
 
-// meetDevice remembers the browser; a new one is told to the customer, unless it is the one that has just made the account.
-func (s *Service) meetDevice(tx *store.Tx, a *store.Account, c verification.Caller) error {
+// meetDevice remembers a new browser, of which the customer is told unless it is the one that has just made the account.
+func (s *Service) meetDevice(tx *store.Tx, accountID string, c verification.Caller) error {
 	if len(c.DeviceHash) == 0 {
 		return nil
 	}
-	known, err := tx.KnowsDevice(a.ID, c.DeviceHash)
-	if err != nil || known {
+	a, err := tx.Account(accountID)
+	if err != nil {
 		return err
 	}
-	if err := tx.AddDevice(a.ID, c.DeviceHash); err != nil || a.CreatedAt.Equal(tx.Now) {
+	if err := tx.AddDevice(accountID, c.DeviceHash); err != nil || a.CreatedAt.Equal(tx.Now) {
 		return err
 	}
 	return s.Engine.Notifier.Alert(tx, a, "login.new_device", c.From())
@@ -161,7 +172,7 @@ func lookUp(tx *store.Tx, identifier string) (*store.Account, string, error) {
 }
 
 func (s *Service) finishLogin(tx *store.Tx, c *verification.Completed) (*verification.Result, error) {
-	signedIn, err := s.signIn(tx, c.Account, c.Caller, "codes", "")
+	signedIn, err := s.signInByCodes(tx, c.Account.ID, c.Caller)
 	return &verification.Result{Session: signedIn}, err
 }
 
@@ -193,24 +204,36 @@ func (s *Service) LoginWithPasskey(ctx context.Context, c verification.Caller, c
 		} else if err != nil {
 			return err
 		}
-		a, err := tx.AccountByHandle(resp.UserHandle)
-		if errors.Is(err, store.ErrNotFound) || len(resp.UserHandle) == 0 {
-			return s.refuseLogin(tx, c, "", &passkey.Refusal{Reason: "user handle is not known", Step: "WebAuthn L3 §7.2 step 6"})
+		k, known, err := tx.KeyByHandle(resp.UserHandle, resp.CredentialID, c.DeviceHash)
+		if errors.Is(err, store.ErrNotFound) {
+			return s.refuseUnknown(tx, c, resp)
 		}
 		if err != nil {
 			return err
 		}
-		used, use, err := e.CheckPasskey(tx, c, a, policy.Login, resp, passkey.Assertion{RP: e.RP, Origin: c.Origin, Challenge: resp.Challenge, Discoverable: true})
+		use, err := e.CheckPasskey(tx, c, k, resp.UserHandle, policy.Login, resp, passkey.Assertion{RP: e.RP, Origin: c.Origin, Challenge: resp.Challenge, Discoverable: true})
 		if err == nil {
 			err = use()
 		}
 		if err != nil {
-			return s.refuseLogin(tx, c, a.ID, err)
+			return s.refuseLogin(tx, c, k.AccountID, err)
 		}
-		signedIn, err = s.signIn(tx, a, c, "passkey", used.ID)
+		signedIn, err = s.signIn(tx, k.AccountID, c, known, "passkey", k.ID)
 		return err
 	})
 	return signedIn, err
+}
+
+// refuseUnknown refuses a login by a passkey that is not there; the audit log has the account, if it is one.
+func (s *Service) refuseUnknown(tx *store.Tx, c verification.Caller, resp *passkey.Response) error {
+	a, err := tx.AccountByHandle(resp.UserHandle)
+	if errors.Is(err, store.ErrNotFound) {
+		return s.refuseLogin(tx, c, "", &passkey.Refusal{Reason: "user handle is not known", Step: "WebAuthn L3 §7.2 step 6"})
+	}
+	if err != nil {
+		return err
+	}
+	return s.refuseLogin(tx, c, a.ID, verification.NotOfThisAccount())
 }
 
 // refuseLogin commits the spent challenge, what a regressed counter brings about, and the audit event.

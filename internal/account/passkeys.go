@@ -96,7 +96,7 @@ func (s *Service) Passkey(ctx context.Context, c verification.Caller, id string)
 
 // RenamePasskey sets a passkey's name: 1 to 64 bytes after trimming. The session suffices.
 func (s *Service) RenamePasskey(ctx context.Context, c verification.Caller, id, name string) (*PasskeyView, error) {
-	name, err := tidyName(name)
+	name, err := verification.TidyName("name", name)
 	if err != nil {
 		return nil, err
 	}
@@ -122,14 +122,6 @@ func (s *Service) RenamePasskey(ctx context.Context, c verification.Caller, id, 
 	return &v, err
 }
 
-func tidyName(name string) (string, error) {
-	name = strings.TrimSpace(name)
-	if name == "" || len(name) > maxName || strings.ContainsFunc(name, func(r rune) bool { return r < ' ' || r == 0x7f }) {
-		return "", refusal.Field("invalid_request", "name", "A name has 1 to 64 bytes and no control characters.")
-	}
-	return name, nil
-}
-
 func (s *Service) beginCreatePasskey(*store.Tx, *store.Account, verification.Caller, *verification.Request) (verification.Payload, *verification.NewFactor, error) {
 	return verification.Payload{}, nil, nil
 }
@@ -141,15 +133,16 @@ func (s *Service) finishCreatePasskey(tx *store.Tx, c *verification.Completed) (
 	if name == "" {
 		name = defaultName(key, c.Caller.Browser)
 	}
-	name, err := tidyName(name)
+	name, err := verification.TidyName("name", name)
 	if err != nil {
 		return nil, err
 	}
-	p := &store.Passkey{ID: secret.NewID("pk", tx.Now), AccountID: a.ID, CredentialID: key.ID, PublicKey: key.PublicKey, Algorithm: key.Algorithm, AAGUID: key.AAGUID[:],
-		Transports: key.Transports, SignCount: key.SignCount, BackupEligible: key.BackupEligible, BackupState: key.BackupState, Format: key.Format, RPID: c.Ceremony.RPID,
-		AttestationObject: key.AttestationObject, ClientDataJSON: key.ClientDataJSON, Name: name, CreatedAt: tx.Now, CreatedSession: c.V.SessionID, CreatedOn: c.Caller.Browser,
+	p := &store.Passkey{Key: store.Key{ID: secret.NewID("pk", tx.Now), AccountID: a.ID, CredentialID: key.ID, PublicKey: key.PublicKey, Algorithm: key.Algorithm, SignCount: key.SignCount,
+		BackupEligible: key.BackupEligible, BackupState: key.BackupState, Name: name,
 		// Power to withdraw comes of all three factors having proven themselves here.
-		WithdrawalPower: len(c.Bound) == len(policy.Kinds) && len(c.Kinds) == len(policy.Kinds)}
+		WithdrawalPower: policy.GivesPower(c.Bound, c.Kinds)},
+		AAGUID: key.AAGUID[:], Transports: key.Transports, Format: key.Format, RPID: c.Ceremony.RPID,
+		AttestationObject: key.AttestationObject, ClientDataJSON: key.ClientDataJSON, CreatedAt: tx.Now, CreatedSession: c.V.SessionID, CreatedOn: c.Caller.Browser}
 	if err := tx.AddPasskey(p); errors.Is(err, store.ErrExists) {
 		return nil, refusal.New("passkey_exists", "This passkey is registered already. Nothing was changed.")
 	} else if err != nil {

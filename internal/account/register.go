@@ -19,6 +19,9 @@ func (s *Service) Register(ctx context.Context, c verification.Caller, email, pw
 	if err != nil {
 		return nil, err
 	}
+	if locale, err = languageTag(locale); err != nil {
+		return nil, err
+	}
 	if err := s.admit(ctx, c, nil); err != nil {
 		return nil, err
 	}
@@ -57,7 +60,7 @@ func (s *Service) finishRegistration(tx *store.Tx, c *verification.Completed) (*
 	if err := s.Engine.Notifier.Alert(tx, a, "account.created", c.Caller.From()); err != nil {
 		return nil, err
 	}
-	signedIn, err := s.signIn(tx, a, c.Caller, "codes", "")
+	signedIn, err := s.signInByCodes(tx, a.ID, c.Caller)
 	return &verification.Result{Session: signedIn}, err
 }
 

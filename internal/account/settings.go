@@ -8,6 +8,8 @@ import (
 	"countersign/internal/refusal"
 	"countersign/internal/store"
 	"countersign/internal/verification"
+
+	"golang.org/x/text/language"
 )
 
 // thawed refuses what a frozen account may not do with its session alone.
@@ -43,8 +45,8 @@ func (s *Service) finishPassword(tx *store.Tx, c *verification.Completed) (*veri
 func (s *Service) beginPhrase(_ *store.Tx, _ *store.Account, _ verification.Caller, r *verification.Request) (verification.Payload, *verification.NewFactor, error) {
 	phrase := strings.TrimSpace(r.Value)
 	n := utf8.RuneCountInString(phrase)
-	if phrase != "" && (n < 4 || n > 32) || strings.ContainsFunc(phrase, func(r rune) bool { return r < ' ' || r == 0x7f }) {
-		return verification.Payload{}, nil, refusal.Field("invalid_request", "value", "A phrase has 4 to 32 characters.")
+	if phrase != "" && (n < 4 || n > 32) || !verification.Legible(phrase) {
+		return verification.Payload{}, nil, refusal.Field("invalid_request", "value", "A phrase has 4 to 32 characters, and no control characters or invisible ones.")
 	}
 	return verification.Payload{Value: phrase}, nil, nil
 }
@@ -102,7 +104,7 @@ func (s *Service) SetProfile(ctx context.Context, c verification.Caller, name, l
 		}
 		if name != nil {
 			if *name != "" {
-				if a.Name, err = tidyName(*name); err != nil {
+				if a.Name, err = verification.TidyName("name", *name); err != nil {
 					return err
 				}
 			} else {
@@ -110,11 +112,19 @@ func (s *Service) SetProfile(ctx context.Context, c verification.Caller, name, l
 			}
 		}
 		if locale != nil {
-			if len(*locale) > 35 {
-				return refusal.Field("invalid_request", "locale", `Give a language tag such as "en" or "zh-Hant" (BCP 47).`)
+			if a.Locale, err = languageTag(*locale); err != nil {
+				return err
 			}
-			a.Locale = *locale
 		}
 		return tx.SetProfile(a.ID, a.Name, a.Locale)
 	})
+}
+
+// languageTag is a language tag in its canonical form, 35 bytes at most.
+func languageTag(text string) (string, error) {
+	tag, err := language.Parse(text)
+	if err != nil || len(text) > 35 || len(tag.String()) > 35 {
+		return "", refusal.Field("invalid_request", "locale", `Give a language tag such as "en" or "zh-Hant" (BCP 47).`)
+	}
+	return tag.String(), nil
 }

@@ -9,6 +9,8 @@ import (
 	"maps"
 	"net/http"
 	"net/netip"
+	"os"
+	"runtime/debug"
 	"sync"
 	"time"
 
@@ -23,6 +25,7 @@ import (
 	"countersign/internal/policy"
 	"countersign/internal/secret"
 	"countersign/internal/store"
+	"countersign/internal/support"
 	"countersign/internal/verification"
 	"countersign/internal/withdrawal"
 )
@@ -51,6 +54,8 @@ type Config struct {
 	// Fiat makes the demo's figures; nil elsewhere.
 	Fiat func(assetCode, amount string) (asset.Amount, bool)
 	Demo bool
+	// SupportRetention is how long a request for help is kept after it was resolved; 0 is support.DefaultRetention.
+	SupportRetention time.Duration
 }
 
 // How many passwords are hashed at once, each with 19 MiB and most of a core, and how many more may wait for that.
@@ -65,6 +70,7 @@ type App struct {
 	Engine      *verification.Engine
 	Accounts    *account.Service
 	Withdrawals *withdrawal.Service
+	Support     *support.Service
 	API         *httpapi.Server
 	Handler     http.Handler
 	Worker      *delivery.Worker
@@ -76,6 +82,9 @@ type App struct {
 
 // New opens the database and puts everything together. Run starts what works in the background.
 func New(ctx context.Context, c Config) (*App, error) {
+	if c.SupportRetention == 0 {
+		c.SupportRetention = support.DefaultRetention
+	}
 	db, err := store.Open(ctx, c.Database, c.Keys, c.Clock)
 	if err != nil {
 		return nil, err
@@ -90,9 +99,10 @@ func New(ctx context.Context, c Config) (*App, error) {
 	a.Accounts = &account.Service{Engine: a.Engine, Holds: c.Holds, CancelOpen: a.Withdrawals.CancelOpen}
 	a.Engine.Actions = a.Accounts.Actions()
 	maps.Copy(a.Engine.Actions, a.Withdrawals.Actions())
+	a.Support = &support.Service{Engine: a.Engine, Retention: c.SupportRetention}
 	a.API = &httpapi.Server{
 		Config: httpapi.Config{Origins: c.Origins, TrustedProxies: c.TrustedProxies, Name: c.Name, Demo: c.Demo, Build: c.Build},
-		Engine: a.Engine, Accounts: a.Accounts, Withdrawals: a.Withdrawals, Logger: c.Logger, Clock: c.Clock, App: c.Web, OpenAPI: api.OpenAPI,
+		Engine: a.Engine, Accounts: a.Accounts, Withdrawals: a.Withdrawals, Support: a.Support, Logger: c.Logger, Clock: c.Clock, App: c.Web, OpenAPI: api.OpenAPI,
 	}
 	if c.Fiat != nil {
 		a.API.Config.Fiat = "USD"
@@ -145,6 +155,22 @@ func (a *App) every(ctx context.Context, d time.Duration, name string, fn func(c
 			return
 		case <-ticker.C:
 		}
+	}
+}
+
+// Tune lets the collector run less often than by default: what is live is small, so that a collection at each doubling of it would
+// be a tenth of a login, and four times it is still little memory. GOGC in the environment has the last word.
+func Tune() {
+	if os.Getenv("GOGC") == "" {
+		debug.SetGCPercent(400)
+	}
+}
+
+// Serving is the HTTP server around a handler: its limits are those of a public service behind a proxy.
+func Serving(h http.Handler, logger *slog.Logger) *http.Server {
+	return &http.Server{
+		Handler: h, ReadHeaderTimeout: 5 * time.Second, ReadTimeout: 15 * time.Second, WriteTimeout: 30 * time.Second, IdleTimeout: 2 * time.Minute, MaxHeaderBytes: 32 << 10,
+		ErrorLog: slog.NewLogLogger(logger.Handler(), slog.LevelWarn),
 	}
 }
 

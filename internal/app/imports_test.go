@@ -31,11 +31,12 @@ var allowed = map[string]string{
 	"internal/verification": "approval internal/delivery internal/notice internal/passkey internal/password internal/policy internal/refusal internal/secret internal/store internal/totp",
 
 	"internal/account":    "internal/contact internal/passkey internal/policy internal/refusal internal/secret internal/store internal/verification",
+	"internal/support":    "internal/contact internal/delivery internal/notice internal/policy internal/refusal internal/secret internal/store internal/verification",
 	"internal/withdrawal": "approval internal/asset internal/delivery internal/policy internal/refusal internal/secret internal/store internal/verification",
 
-	"internal/httpapi": "internal/account internal/password internal/policy internal/refusal internal/secret internal/store internal/verification internal/withdrawal",
+	"internal/httpapi": "internal/account internal/password internal/policy internal/refusal internal/secret internal/store internal/support internal/verification internal/withdrawal",
 	"internal/app": "api internal/account internal/asset internal/delivery internal/httpapi internal/notice internal/passkey internal/password internal/policy internal/secret " +
-		"internal/store internal/verification internal/withdrawal",
+		"internal/store internal/support internal/verification internal/withdrawal",
 	"internal/demo": "internal/account internal/app internal/asset internal/delivery internal/policy internal/secret internal/store internal/totp internal/verification internal/withdrawal",
 
 	// Fills a demo's database for the browser tests.

@@ -23,5 +23,6 @@ func register(a *store.Account) (*softkey.Authenticator, *store.Passkey, error) 
 	if err != nil {
 		return nil, nil, err
 	}
-	return device, &store.Passkey{CredentialID: key.ID, PublicKey: key.PublicKey, Algorithm: key.Algorithm, BackupEligible: key.BackupEligible, BackupState: key.BackupState}, nil
+	return device, &store.Passkey{Key: store.Key{CredentialID: key.ID, PublicKey: key.PublicKey, Algorithm: key.Algorithm, BackupEligible: key.BackupEligible, BackupState: key.BackupState},
+		AttestationObject: key.AttestationObject, ClientDataJSON: key.ClientDataJSON}, nil
 }

@@ -13,7 +13,6 @@ import (
 	"fmt"
 	"log/slog"
 	"net"
-	"net/http"
 	"os"
 	"os/signal"
 	"path/filepath"
@@ -36,7 +35,7 @@ import (
 
 func main() {
 	child := flag.String("serve", "", "serve the database in this folder (the measured process)")
-	logins := flag.Int("logins", 12000, "logins in one measurement")
+	logins := flag.Int("logins", 24000, "logins in one measurement")
 	most := flag.Int("accounts", 1_000_000, "accounts in the large database")
 	profile := flag.String("profile", "", "write a CPU profile of the server with the small database to this file")
 	flag.Parse()
@@ -68,6 +67,7 @@ func config(folder, origin string) (app.Config, error) {
 const origin = "http://localhost:8089"
 
 func serve(folder, profile string) error {
+	app.Tune()
 	ctx := context.Background()
 	c, err := config(folder, origin)
 	if err != nil {
@@ -98,7 +98,7 @@ func serve(folder, profile string) error {
 		defer pprof.StopCPUProfile()
 	}
 	go a.Run(ctx)
-	go http.Serve(l, a.Handler)
+	go app.Serving(a.Handler, c.Logger).Serve(l)
 	<-ctx.Done()
 	return nil
 }

@@ -121,7 +121,7 @@ func fill(folder string, s setup) ([]*softkey.Authenticator, error) {
 				if err := tx.AddAccount(a); err != nil {
 					return err
 				}
-				key := &store.Passkey{CredentialID: secret.Random(16), PublicKey: secret.Random(77), Algorithm: -7}
+				key := anyPasskey()
 				// The people who log in are spread over all accounts.
 				if len(devices) < users && i%(max(s.accounts/users, 1)) == 0 {
 					device, created, err := register(a)
@@ -134,7 +134,7 @@ func fill(folder string, s setup) ([]*softkey.Authenticator, error) {
 					return err
 				}
 				for n := 1; n < s.passkeys && i == 0; n++ {
-					if err := addPasskey(tx, a, &store.Passkey{CredentialID: secret.Random(16), PublicKey: secret.Random(77), Algorithm: -7}); err != nil {
+					if err := addPasskey(tx, a, anyPasskey()); err != nil {
 						return err
 					}
 				}
@@ -148,9 +148,14 @@ func fill(folder string, s setup) ([]*softkey.Authenticator, error) {
 	return devices, db.Close()
 }
 
+// anyPasskey has the size of a real one, and belongs to nobody who logs in.
+func anyPasskey() *store.Passkey {
+	return &store.Passkey{Key: store.Key{CredentialID: secret.Random(16), PublicKey: secret.Random(77), Algorithm: -7}, AttestationObject: make([]byte, 190), ClientDataJSON: make([]byte, 180)}
+}
+
 func addPasskey(tx *store.Tx, a *store.Account, p *store.Passkey) error {
 	p.ID, p.AccountID, p.AAGUID, p.Format, p.RPID, p.Name = secret.NewID("pk", tx.Now), a.ID, make([]byte, 16), "none", "localhost", "Phone"
-	p.AttestationObject, p.ClientDataJSON, p.CreatedAt, p.WithdrawalPower = []byte{}, []byte{}, tx.Now, true
+	p.CreatedAt, p.WithdrawalPower, p.Transports = tx.Now, true, []string{"internal", "hybrid"}
 	return tx.AddPasskey(p)
 }
 

@@ -77,6 +77,32 @@ func TestWithOneFactorNoPasskeyIsMade(t *testing.T) {
 	}
 }
 
+func TestPowerToWithdrawDoesNotOutliveAFactor(t *testing.T) {
+	t.Parallel()
+	k := testkit.New(t)
+	c := k.Full()
+	kept := c.CreatePasskey()
+	c.Device = softkey.New(testkit.RPID, testkit.Origin)
+	dropped := c.CreatePasskey()
+	c.Do(policy.UnbindFactor, "phone", "")
+	if o := c.Account(); o.Passkeys.Total != 2 || o.Passkeys.Powerful != 0 {
+		t.Errorf("after a factor was unbound: %+v", o.Passkeys)
+	}
+	k.Clock.Advance(day + time.Second)
+	number := k.FreshNumber()
+	v := c.ProveNew(c.Do(policy.BindFactor, "phone", number), number).Verification()
+	if next(v) != "finish" || v.Passkeys == nil || v.Passkeys.Total != 2 {
+		t.Fatalf("it is not asked which passkeys may approve withdrawals: %+v", v)
+	}
+	c.Finish(v.ID, "", []string{kept.ID}).OK()
+	for id, want := range map[string]bool{kept.ID: true, dropped.ID: false} {
+		var p testkit.Passkey
+		if c.Get("/v1/passkeys/" + id).OK().Into(&p); p.WithdrawalPower != want {
+			t.Errorf("%s has power: %t", id, p.WithdrawalPower)
+		}
+	}
+}
+
 func TestBindingTheThirdFactorGivesPowerToThoseKeptOnly(t *testing.T) {
 	t.Parallel()
 	k := testkit.New(t)

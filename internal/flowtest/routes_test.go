@@ -15,7 +15,7 @@ import (
 // public are the routes that serve strangers on purpose. Those of a verification ask for the browser or the session that
 // began it, and know nobody else's.
 var public = []string{
-	"GET /v1/config", "POST /v1/registrations", "POST /v1/login", "POST /v1/login/passkey/options", "POST /v1/login/passkey", "POST /v1/password-resets",
+	"GET /v1/config", "GET /v1/session", "POST /v1/registrations", "POST /v1/login", "POST /v1/login/passkey/options", "POST /v1/login/passkey", "POST /v1/password-resets",
 	"POST /v1/not-me/lookup", "POST /v1/not-me/freeze",
 	"GET /openapi.json", "GET /healthz", "GET /readyz", "GET /.well-known/passkey-endpoints", "GET /.well-known/change-password",
 }

@@ -277,6 +277,33 @@ func TestARenewedTokenComesByTheWayOfTheFormerOne(t *testing.T) {
 	app.Send("GET", "/v1/account", nil, map[string]string{"Authorization": "Bearer " + fresh}).OK()
 }
 
+func TestNamesAndLocalesHoldNothingThatDeceivesTheEye(t *testing.T) {
+	t.Parallel()
+	k := testkit.New(t)
+	c := k.Full()
+	p := c.CreatePasskey()
+	for _, name := range []string{"\u202eenohPi no irafaS", "a\u200bb", "\u2066x", "x\u0085y"} {
+		c.Send("PATCH", "/v1/passkeys/"+p.ID, map[string]string{"name": name}, nil).Refused("invalid_request")
+		c.Send("PATCH", "/v1/account", map[string]string{"name": name}, nil).Refused("invalid_request")
+		saveAddress(c, name, testkit.Tron).Refused("invalid_request")
+		c.Begin(policy.SetPhrase, "", name+"abcd").Refused("invalid_request")
+	}
+	c.Send("PATCH", "/v1/passkeys/"+p.ID, map[string]string{"name": "👩‍💻 می‌خواهم"}, nil).OK()
+	for _, bad := range []string{"", "\x00\r\nX: y<script>", "en\r\n", "en-", "english", strings.Repeat("a", 36), "en\u2028"} {
+		c.Send("PATCH", "/v1/account", map[string]string{"locale": bad}, nil).Refused("invalid_request")
+		if bad != "" {
+			k.Browser().Post("/v1/registrations", map[string]string{"email": "new@mail.example", "password": testkit.Password, "locale": bad}).Refused("invalid_request")
+		}
+	}
+	for _, good := range []string{"de", "zh-Hant", "pt-BR"} {
+		c.Send("PATCH", "/v1/account", map[string]string{"locale": good}, nil).OK()
+		var a struct{ Locale string }
+		if c.Get("/v1/account").OK().Into(&a); a.Locale != good {
+			t.Errorf("%s is stored as %s", good, a.Locale)
+		}
+	}
+}
+
 func saveAddress(c *testkit.Customer, label, address string) *testkit.Answer {
 	return c.Post("/v1/verifications", map[string]any{"purpose": "address.save", "address": map[string]string{"label": label, "network": "tron", "address": address, "memo": ""}})
 }

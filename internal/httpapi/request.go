@@ -7,6 +7,7 @@ import (
 	"net/netip"
 	"slices"
 	"strings"
+	"sync"
 	"time"
 
 	"countersign/internal/account"
@@ -49,7 +50,7 @@ func (s *Server) setCookie(w http.ResponseWriter, name, value string, life time.
 // read finds out who sends a request: the session, the browser's secret, its name, its address and its origin.
 func (s *Server) read(r *http.Request) (*request, error) {
 	rq := &request{http: r, id: hex.EncodeToString(secret.Random(8))}
-	rq.caller = verification.Caller{Browser: browserName(r.UserAgent()), Address: s.address(r), Origin: s.Config.Origins[0]}
+	rq.caller = verification.Caller{Browser: s.browsers.name(r.UserAgent()), Address: s.address(r), Origin: s.Config.Origins[0]}
 	if origin := r.Header.Get("Origin"); origin != "" && r.Method != http.MethodGet && r.Method != http.MethodHead {
 		if !slices.Contains(s.Config.Origins, origin) {
 			return rq, refusal.New("cross_origin", "This origin is not one of the service's own.")
@@ -129,12 +130,35 @@ var systemNames = map[string]string{
 	useragent.FreeBSD: "FreeBSD", useragent.Harmony: "HarmonyOS",
 }
 
-// browserName is a browser as people know it: "Safari on iPhone". No word of it is the client's own: it stands in e-mails, which
-// would otherwise tell people whatever a stranger wrote into a User-Agent header.
-func browserName(userAgent string) string {
+// browsers remembers the names of browsers by their User-Agent headers, of which most requests bring one of a few.
+type browsers struct {
+	mu    sync.Mutex
+	names map[string]string
+}
+
+// maxBrowsers bounds what is remembered: at most half a mebibyte, however many headers are made up.
+const maxBrowsers = 1024
+
+func (b *browsers) name(userAgent string) string {
 	if len(userAgent) > 512 {
 		userAgent = userAgent[:512]
 	}
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	name, known := b.names[userAgent]
+	if !known {
+		if b.names == nil || len(b.names) == maxBrowsers {
+			b.names = map[string]string{}
+		}
+		name = browserName(userAgent)
+		b.names[strings.Clone(userAgent)] = name
+	}
+	return name
+}
+
+// browserName is a browser as people know it: "Safari on iPhone". No word of it is the client's own: it stands in e-mails, which
+// would otherwise tell people whatever a stranger wrote into a User-Agent header.
+func browserName(userAgent string) string {
 	ua := useragent.Parse(userAgent)
 	name, system := browserNames[ua.Name], systemNames[ua.OS]
 	if ua.OS == useragent.IOS && (ua.Device == "iPhone" || ua.Device == "iPad") {

@@ -11,6 +11,7 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
+	"maps"
 	"mime"
 	"net/http"
 	"net/netip"
@@ -19,6 +20,7 @@ import (
 
 	"countersign/internal/account"
 	"countersign/internal/refusal"
+	"countersign/internal/support"
 	"countersign/internal/verification"
 	"countersign/internal/withdrawal"
 )
@@ -45,6 +47,7 @@ type Server struct {
 	Engine      *verification.Engine
 	Accounts    *account.Service
 	Withdrawals *withdrawal.Service
+	Support     *support.Service
 	Logger      *slog.Logger
 	Clock       func() time.Time
 	// App serves everything that is not the API.
@@ -52,7 +55,8 @@ type Server struct {
 	// OpenAPI is the API's description.
 	OpenAPI []byte
 
-	secure bool // behind https: cookies are Secure, and browsers are told to stay there
+	secure   bool // behind https: cookies are Secure, and browsers are told to stay there
+	browsers browsers
 }
 
 // Handler puts the routes together.
@@ -98,18 +102,27 @@ func methods(mux *http.ServeMux, r *http.Request) []string {
 	return out
 }
 
+// headers are on every answer. Their keys are in canonical form and their values shared, as nobody adds to these.
 func (s *Server) headers(next http.Handler) http.Handler {
+	always := http.Header{
+		"X-Content-Type-Options":       {"nosniff"},
+		"Referrer-Policy":              {"no-referrer"},
+		"Cross-Origin-Opener-Policy":   {"same-origin"},
+		"Cross-Origin-Resource-Policy": {"same-origin"},
+	}
+	if s.secure {
+		always["Strict-Transport-Security"] = []string{"max-age=63072000; includeSubDomains"}
+	}
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		h := w.Header()
-		h.Set("X-Content-Type-Options", "nosniff")
-		h.Set("Referrer-Policy", "no-referrer")
-		h.Set("Cross-Origin-Opener-Policy", "same-origin")
-		h.Set("Cross-Origin-Resource-Policy", "same-origin")
-		if s.secure {
-			h.Set("Strict-Transport-Security", "max-age=63072000; includeSubDomains")
-		}
+		maps.Copy(w.Header(), always)
 		next.ServeHTTP(w, r)
 	})
+}
+
+// ofAPI are on every answer of the API.
+var ofAPI = http.Header{
+	"Cache-Control":           {"no-store"},
+	"Content-Security-Policy": {"default-src 'none'; frame-ancestors 'none'"},
 }
 
 // Access is who may call a route.
@@ -143,8 +156,7 @@ func (s *Server) adapt(rt Route) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		start := time.Now() //nolint:forbidigo // a duration for the log, not a time that rules depend on
 		rec := &recorder{ResponseWriter: w, status: http.StatusOK}
-		rec.Header().Set("Cache-Control", "no-store")
-		rec.Header().Set("Content-Security-Policy", "default-src 'none'; frame-ancestors 'none'")
+		maps.Copy(rec.Header(), ofAPI)
 		r.Body = http.MaxBytesReader(rec, r.Body, maxBody)
 		rq, err := s.read(r)
 		rec.Header().Set("X-Request-Id", rq.id)
@@ -245,9 +257,10 @@ func (r *recorder) WriteHeader(status int) {
 func take[In any](fn func(context.Context, *request, In) (any, error)) func(context.Context, *request, http.ResponseWriter) (any, error) {
 	return func(ctx context.Context, rq *request, _ http.ResponseWriter) (any, error) {
 		var in In
-		kind, _, err := mime.ParseMediaType(rq.http.Header.Get("Content-Type"))
-		if err != nil || kind != "application/json" {
-			return nil, refusal.New("unsupported_media_type", "Send the body as application/json.")
+		if kind := rq.http.Header.Get("Content-Type"); kind != "application/json" {
+			if kind, _, err := mime.ParseMediaType(kind); err != nil || kind != "application/json" {
+				return nil, refusal.New("unsupported_media_type", "Send the body as application/json.")
+			}
 		}
 		body, err := io.ReadAll(rq.http.Body)
 		if err != nil {

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"reflect"
+	"slices"
 	"strings"
 	"unicode/utf8"
 
@@ -22,15 +23,20 @@ func decode(body []byte, dst any) error {
 	if !utf8.Valid(body) {
 		return refusal.New("invalid_request", "The body is not valid UTF-8.")
 	}
-	dec := json.NewDecoder(bytes.NewReader(body))
-	dec.UseNumber()
-	if err := walk(dec, reflect.TypeOf(dst).Elem(), "", 0); err != nil {
+	err := json.Unmarshal(body, dst)
+	var syntax *json.SyntaxError
+	if errors.As(err, &syntax) {
+		return malformed(body)
+	}
+	// It is JSON, which what follows relies on.
+	w := walker{text: body}
+	if w.peek() != '{' {
+		return refusal.New("invalid_request", "The body is not a JSON object.")
+	}
+	if err := w.value(reflect.TypeOf(dst).Elem()); err != nil {
 		return err
 	}
-	if _, err := dec.Token(); !errors.Is(err, io.EOF) {
-		return refusal.New("invalid_request", "There is something after the JSON object.")
-	}
-	if err := json.Unmarshal(body, dst); err != nil {
+	if err != nil {
 		var wrong *json.UnmarshalTypeError
 		if errors.As(err, &wrong) {
 			return refusal.Field("invalid_request", wrong.Field, fmt.Sprintf("%q has the wrong type.", wrong.Field))
@@ -40,64 +46,147 @@ func decode(body []byte, dst any) error {
 	return nil
 }
 
-// walk reads one value and holds its members against t; a nil t takes any.
-func walk(dec *json.Decoder, t reflect.Type, path string, depth int) error {
-	if depth > maxDepth {
+// malformed says what is wrong with a body that is not JSON.
+func malformed(body []byte) error {
+	dec := json.NewDecoder(bytes.NewReader(body))
+	if dec.Decode(new(json.RawMessage)) == nil {
+		if _, err := dec.Token(); err != io.EOF {
+			return refusal.New("invalid_request", "There is something after the JSON object.")
+		}
+	}
+	return refusal.New("invalid_request", "The body is not valid JSON.")
+}
+
+// walker goes over a text that is known to be JSON, and holds the names of its members against a type.
+type walker struct {
+	text []byte
+	pos  int
+	path []string // the members that lead to the present value
+	deep int
+}
+
+// peek skips white space and returns the next byte.
+func (w *walker) peek() byte {
+	for {
+		switch c := w.text[w.pos]; c {
+		case ' ', '\t', '\n', '\r':
+			w.pos++
+		default:
+			return c
+		}
+	}
+}
+
+// value passes over one value; a nil t takes any members.
+func (w *walker) value(t reflect.Type) error {
+	if w.deep > maxDepth {
 		return refusal.New("invalid_request", "The body is nested too deeply.")
 	}
-	token, err := dec.Token()
-	if err != nil {
-		return refusal.New("invalid_request", "The body is not valid JSON.")
-	}
-	delim, isDelim := token.(json.Delim)
-	if depth == 0 && delim != '{' {
-		return refusal.New("invalid_request", "The body is not a JSON object.")
-	}
-	switch {
-	case !isDelim:
-		return nil
-	case delim == '[':
-		for dec.More() {
-			if err := walk(dec, elem(t), path, depth+1); err != nil {
-				return err
-			}
+	switch w.peek() {
+	case '{':
+		return w.each('}', w.members(t))
+	case '[':
+		t := elem(t)
+		return w.each(']', func() error { return w.value(t) })
+	case '"':
+		w.string()
+	default: // a number, true, false or null
+		for w.pos < len(w.text) && !strings.ContainsRune(",]} \t\n\r", rune(w.text[w.pos])) {
+			w.pos++
 		}
-	default:
-		if err := members(dec, t, path, depth); err != nil {
-			return err
-		}
-	}
-	if _, err := dec.Token(); err != nil { // the closing bracket
-		return refusal.New("invalid_request", "The body is not valid JSON.")
 	}
 	return nil
 }
 
-func members(dec *json.Decoder, t reflect.Type, path string, depth int) error {
-	seen := map[string]bool{}
-	for dec.More() {
-		token, err := dec.Token()
-		if err != nil {
-			return refusal.New("invalid_request", "The body is not valid JSON.")
+// each passes over an object or array, whose entries item takes.
+func (w *walker) each(end byte, item func() error) error {
+	w.pos++
+	w.deep++
+	for w.peek() != end {
+		if w.text[w.pos] == ',' {
+			w.pos++
+			continue
 		}
-		name := token.(string) // a member's name is a string, or Token fails
-		at := strings.TrimPrefix(path+"."+name, ".")
-		if len(at) > 100 {
-			at = at[:100]
-		}
-		if seen[name] {
-			return refusal.Field("invalid_request", at, "This member is given twice.")
-		}
-		seen[name] = true
-		field, known := member(t, name)
-		if !known {
-			return refusal.Field("invalid_request", at, "There is no such member here.")
-		}
-		if err := walk(dec, field, at, depth+1); err != nil {
+		if err := item(); err != nil {
 			return err
 		}
 	}
+	w.pos++
+	w.deep--
 	return nil
+}
+
+// string passes over a string and returns what is between its quotes, as it is written.
+func (w *walker) string() []byte {
+	w.pos++
+	start := w.pos
+	for ; w.text[w.pos] != '"'; w.pos++ {
+		if w.text[w.pos] == '\\' {
+			w.pos++
+		}
+	}
+	w.pos++
+	return w.text[start : w.pos-1]
+}
+
+// members takes the members of an object of type t, one at each call.
+func (w *walker) members(t reflect.Type) func() error {
+	var seen names
+	return func() error {
+		written := w.string()
+		name := string(written)
+		if bytes.IndexByte(written, '\\') >= 0 {
+			if err := json.Unmarshal(w.text[w.pos-len(written)-2:w.pos], &name); err != nil {
+				return err
+			}
+		}
+		w.path = append(w.path, name)
+		if !seen.add(name) {
+			return w.refuse("This member is given twice.")
+		}
+		field, known := member(t, name)
+		if !known {
+			return w.refuse("There is no such member here.")
+		}
+		w.peek()
+		w.pos++ // the colon
+		err := w.value(field)
+		w.path = w.path[:len(w.path)-1]
+		return err
+	}
+}
+
+func (w *walker) refuse(why string) error {
+	at := strings.Join(w.path, ".")
+	return refusal.Field("invalid_request", at[:min(len(at), 100)], why)
+}
+
+// names is a set that needs no map while it is as small as it nearly always is.
+type names struct {
+	few  []string
+	many map[string]bool
+}
+
+// add tells whether a name is new.
+func (n *names) add(name string) bool {
+	if n.many == nil && len(n.few) < 16 {
+		if slices.Contains(n.few, name) {
+			return false
+		}
+		n.few = append(n.few, name)
+		return true
+	}
+	if n.many == nil {
+		n.many = map[string]bool{}
+		for _, one := range n.few {
+			n.many[one] = true
+		}
+	}
+	if n.many[name] {
+		return false
+	}
+	n.many[name] = true
+	return true
 }
 
 var rawMessage = reflect.TypeFor[json.RawMessage]()

@@ -44,6 +44,15 @@ const (
 // Kinds are all kinds of factor.
 var Kinds = []Kind{Email, Phone, Authenticator}
 
+// Complete tells whether all factors are among kinds.
+func Complete(kinds []Kind) bool { return len(kinds) == len(Kinds) }
+
+// OneMissing tells whether binding one more factor completes kinds.
+func OneMissing(kinds []Kind) bool { return len(kinds) == len(Kinds)-1 }
+
+// GivesPower tells whether a passkey gets withdrawal power: all factors are bound, and all have proven themselves.
+func GivesPower(bound, proven []Kind) bool { return Complete(bound) && Complete(proven) }
+
 // PasskeyWay says which passkeys serve a purpose.
 type PasskeyWay int
 

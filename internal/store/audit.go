@@ -18,6 +18,8 @@ type Event struct {
 	Data      map[string]string // shown to the account's owner
 	// Internal is for those who run the service: why exactly something was refused, or what a colleague noted. No customer reads it.
 	Internal string
+	// OperatorID is who of those did it; "" where it was no operator.
+	OperatorID string
 }
 
 type jsonMap struct{ m *map[string]string }
@@ -36,8 +38,8 @@ func (tx *Tx) Record(e Event) error {
 	if err != nil {
 		return err
 	}
-	return tx.run(`INSERT INTO audit_events (account_id, kind, ok, at, session_id, browser, address, data, internal) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)`,
-		e.AccountID, e.Kind, e.OK, millis(tx.Now), e.SessionID, e.Browser, e.Address, string(data), e.Internal)
+	return tx.run(`INSERT INTO audit_events (account_id, kind, ok, at, session_id, browser, address, data, internal, operator_id) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)`,
+		e.AccountID, e.Kind, e.OK, millis(tx.Now), e.SessionID, e.Browser, e.Address, string(data), e.Internal, e.OperatorID)
 }
 
 // Events reads an account's events, the newest first, that are older than the one named; 0 begins.

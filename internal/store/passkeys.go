@@ -5,23 +5,28 @@ import (
 	"time"
 )
 
+// Key is what of a passkey an assertion is verified and judged with.
+type Key struct {
+	ID, AccountID   string
+	CredentialID    []byte
+	PublicKey       []byte // COSE_Key
+	Algorithm       int64
+	SignCount       uint32
+	BackupEligible  bool
+	BackupState     bool
+	Name            string
+	WithdrawalPower bool
+	SuspendedAt     time.Time
+}
+
 // Passkey is a WebAuthn credential of an account.
 type Passkey struct {
-	ID, AccountID     string
-	CredentialID      []byte
-	PublicKey         []byte // COSE_Key
-	Algorithm         int64
+	Key
 	AAGUID            []byte
 	Transports        []string
-	SignCount         uint32
-	BackupEligible    bool
-	BackupState       bool
 	Format, RPID      string
 	AttestationObject []byte
 	ClientDataJSON    []byte
-	Name              string
-	WithdrawalPower   bool
-	SuspendedAt       time.Time
 	CreatedAt         time.Time
 	CreatedSession    string
 	CreatedOn         string
@@ -30,12 +35,17 @@ type Passkey struct {
 }
 
 // The evidence columns are long and left out: only the approval of how a key came here needs them.
-const passkeyColumns = `id, account_id, credential_id, public_key, algorithm, aaguid, transports, sign_count, backup_eligible, backup_state, format, rp_id, name,
-	withdrawal_power, suspended_at, created_at, created_session, created_on, last_used_at, last_used_from`
+const (
+	keyColumns     = `p.id, p.account_id, p.credential_id, p.public_key, p.algorithm, p.sign_count, p.backup_eligible, p.backup_state, p.name, p.withdrawal_power, p.suspended_at`
+	passkeyColumns = keyColumns + `, p.aaguid, p.transports, p.format, p.rp_id, p.created_at, p.created_session, p.created_on, p.last_used_at, p.last_used_from`
+)
+
+func (k *Key) fields() []any {
+	return []any{&k.ID, &k.AccountID, &k.CredentialID, &k.PublicKey, &k.Algorithm, &k.SignCount, &k.BackupEligible, &k.BackupState, &k.Name, &k.WithdrawalPower, at{&k.SuspendedAt}}
+}
 
 func (p *Passkey) fields() []any {
-	return []any{&p.ID, &p.AccountID, &p.CredentialID, &p.PublicKey, &p.Algorithm, &p.AAGUID, jsonList{&p.Transports}, &p.SignCount, &p.BackupEligible, &p.BackupState,
-		&p.Format, &p.RPID, &p.Name, &p.WithdrawalPower, at{&p.SuspendedAt}, at{&p.CreatedAt}, &p.CreatedSession, &p.CreatedOn, at{&p.LastUsedAt}, &p.LastUsedFrom}
+	return append(p.Key.fields(), &p.AAGUID, jsonList{&p.Transports}, &p.Format, &p.RPID, at{&p.CreatedAt}, &p.CreatedSession, &p.CreatedOn, at{&p.LastUsedAt}, &p.LastUsedFrom)
 }
 
 type jsonList struct{ list *[]string }
@@ -74,13 +84,22 @@ func (tx *Tx) recount(accountID string) error {
 // Passkey reads a passkey of an account.
 func (tx *Tx) Passkey(accountID, id string) (*Passkey, error) {
 	var p Passkey
-	return &p, tx.row(p.fields(), `SELECT `+passkeyColumns+` FROM passkeys WHERE account_id = $1 AND id = $2`, accountID, id)
+	return &p, tx.row(p.fields(), `SELECT `+passkeyColumns+` FROM passkeys AS p WHERE account_id = $1 AND id = $2`, accountID, id)
 }
 
-// PasskeyByCredential reads a passkey by account and credential id: never by credential id alone.
-func (tx *Tx) PasskeyByCredential(accountID string, credentialID []byte) (*Passkey, error) {
-	var p Passkey
-	return &p, tx.row(p.fields(), `SELECT `+passkeyColumns+` FROM passkeys WHERE credential_id = $2 AND account_id = $1`, accountID, credentialID)
+// KeyByCredential reads the key of a passkey by account and credential id: never by credential id alone.
+func (tx *Tx) KeyByCredential(accountID string, credentialID []byte) (*Key, error) {
+	var k Key
+	return &k, tx.row(k.fields(), `SELECT `+keyColumns+` FROM passkeys AS p WHERE p.credential_id = $2 AND p.account_id = $1`, accountID, credentialID)
+}
+
+// KeyByHandle reads the key of a passkey by WebAuthn user handle and credential id, and whether a browser has signed in to the
+// account before: all that a login looks at, at once.
+func (tx *Tx) KeyByHandle(handle, credentialID, device []byte) (k *Key, known bool, err error) {
+	k = &Key{}
+	err = tx.row(append(k.fields(), &known), `SELECT `+keyColumns+`, EXISTS (SELECT 1 FROM devices AS d WHERE d.account_id = p.account_id AND d.device_hash = $3)
+		FROM accounts AS a JOIN passkeys AS p ON p.account_id = a.id WHERE a.handle = $1 AND p.credential_id = $2`, handle, credentialID, device)
+	return k, known, err
 }
 
 // PasskeysPage reads passkeys, the newest first, that are older than the one named; "" begins.
@@ -88,13 +107,13 @@ func (tx *Tx) PasskeysPage(accountID, before string, limit int) ([]Passkey, erro
 	if before == "" {
 		before = "~" // after every id
 	}
-	return rows(tx, (*Passkey).fields, `SELECT `+passkeyColumns+` FROM passkeys WHERE account_id = $1 AND id < $2 ORDER BY id DESC LIMIT $3`, accountID, before, limit)
+	return rows(tx, (*Passkey).fields, `SELECT `+passkeyColumns+` FROM passkeys AS p WHERE account_id = $1 AND id < $2 ORDER BY id DESC LIMIT $3`, accountID, before, limit)
 }
 
 // PasskeysLastUsed reads the passkeys used last. It looks at all of the account's, as an index would cost every login more than
 // this costs a creation: 10,000 take some milliseconds.
 func (tx *Tx) PasskeysLastUsed(accountID string, limit int) ([]Passkey, error) {
-	return rows(tx, (*Passkey).fields, `SELECT `+passkeyColumns+` FROM passkeys WHERE account_id = $1 AND id IN
+	return rows(tx, (*Passkey).fields, `SELECT `+passkeyColumns+` FROM passkeys AS p WHERE account_id = $1 AND id IN
 		(SELECT id FROM passkeys WHERE account_id = $1 ORDER BY last_used_at DESC, id DESC LIMIT $2) ORDER BY last_used_at DESC, id DESC`, accountID, limit)
 }
 
@@ -161,6 +180,14 @@ func (tx *Tx) EmpowerPasskeys(accountID string, which Selection) error {
 	return tx.recount(accountID)
 }
 
+// DisempowerPasskeys takes withdrawal power from all passkeys of an account.
+func (tx *Tx) DisempowerPasskeys(accountID string) error {
+	if err := tx.run(`UPDATE passkeys SET withdrawal_power = 0 WHERE account_id = $1 AND withdrawal_power = 1`, accountID); err != nil {
+		return err
+	}
+	return tx.recount(accountID)
+}
+
 // SuspendPasskey takes a passkey out of use.
 func (tx *Tx) SuspendPasskey(accountID, id string) error {
 	if err := tx.run(`UPDATE passkeys SET suspended_at = $3 WHERE account_id = $1 AND id = $2 AND suspended_at = 0`, accountID, id, millis(tx.Now)); err != nil {
@@ -170,7 +197,7 @@ func (tx *Tx) SuspendPasskey(accountID, id string) error {
 }
 
 // UsePasskey records a use. It compares the counter that the caller has judged, so that of two uses at once one fails.
-func (tx *Tx) UsePasskey(p *Passkey, signCount uint32, backupState bool, from string) (bool, error) {
+func (tx *Tx) UsePasskey(k *Key, signCount uint32, backupState bool, from string) (bool, error) {
 	return tx.once(`UPDATE passkeys SET sign_count = $3, backup_state = $4, last_used_at = $5, last_used_from = $6 WHERE credential_id = $1 AND sign_count = $2`,
-		p.CredentialID, p.SignCount, signCount, backupState, millis(tx.Now), from)
+		k.CredentialID, k.SignCount, signCount, backupState, millis(tx.Now), from)
 }

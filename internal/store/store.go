@@ -12,12 +12,13 @@ import (
 	"fmt"
 	"net/url"
 	"os"
+	"runtime"
 	"sync"
 	"time"
 
 	"countersign/internal/secret"
 
-	_ "modernc.org/sqlite" // the driver "sqlite"
+	"modernc.org/sqlite" // also the driver "sqlite"
 )
 
 // ErrNotFound is returned by look-ups of one row that is not there.
@@ -49,6 +50,9 @@ type DB struct {
 	done    chan struct{}
 	close   sync.Once
 
+	checkpoints checkpoints
+	checkpoint  sync.WaitGroup
+
 	readStmts  statements
 	writeStmts statements
 
@@ -61,6 +65,12 @@ type DB struct {
 	epoch     int64
 
 	queued bool // a message was queued in this batch; the writer's own
+}
+
+func init() {
+	// As every Linux distribution builds SQLite: the data and size of the log are forced to the disk, its time of change is not, which no
+	// recovery reads and which would cost the file system's journal a write for each commit. Where there is no fdatasync it stays fsync.
+	_, _ = sqlite.Fdatasync(true)
 }
 
 type job struct {
@@ -80,12 +90,13 @@ func Open(ctx context.Context, path string, keys *secret.Keys, clock func() time
 	}
 	file.Close()
 	dsn := "file:" + (&url.URL{Path: path}).EscapedPath() +
-		"?_pragma=foreign_keys(1)&_pragma=busy_timeout(10000)&_pragma=journal_mode(WAL)&_pragma=synchronous(FULL)&_pragma=wal_autocheckpoint(4000)&_pragma=cache_size(-8000)"
+		"?_pragma=foreign_keys(1)&_pragma=busy_timeout(10000)&_pragma=journal_mode(WAL)&_pragma=synchronous(FULL)&_pragma=cache_size(-8000)" +
+		fmt.Sprintf("&_pragma=wal_autocheckpoint(%d)", checkpointAt)
 	writer, err := sql.Open("sqlite", dsn+"&_txlock=immediate")
 	if err != nil {
 		return nil, fmt.Errorf("open database: %w", err)
 	}
-	writer.SetMaxOpenConns(1)
+	writer.SetMaxOpenConns(2) // the writer, and who checkpoints beside it
 	if err := migrate(ctx, writer, clock()); err != nil {
 		writer.Close()
 		return nil, fmt.Errorf("open database: %w", err)
@@ -99,9 +110,16 @@ func Open(ctx context.Context, path string, keys *secret.Keys, clock func() time
 	readers.SetMaxIdleConns(readerConns)
 	db := &DB{
 		readers: readers, writer: writer, keys: keys, clock: clock,
-		jobs: make(chan *job, 4*maxBatch), wake: make(chan struct{}, 1), closing: make(chan struct{}), done: make(chan struct{}),
+		checkpoints: checkpoints{due: make(chan struct{}, 1), rest: make(chan struct{})},
+		jobs:        make(chan *job, 4*maxBatch), wake: make(chan struct{}, 1), closing: make(chan struct{}), done: make(chan struct{}),
 	}
 	if db.conn, err = writer.Conn(ctx); err != nil {
+		readers.Close()
+		writer.Close()
+		return nil, fmt.Errorf("open database: %w", err)
+	}
+	if db.checkpoints.conn, err = writer.Conn(ctx); err != nil {
+		db.conn.Close()
 		readers.Close()
 		writer.Close()
 		return nil, fmt.Errorf("open database: %w", err)
@@ -109,11 +127,13 @@ func Open(ctx context.Context, path string, keys *secret.Keys, clock func() time
 	db.readStmts.prepare = readers.PrepareContext
 	db.writeStmts.prepare = db.conn.PrepareContext
 	if err := db.load(ctx); err != nil {
+		db.checkpoints.conn.Close()
 		db.conn.Close()
 		readers.Close()
 		writer.Close()
 		return nil, fmt.Errorf("open database: %w", err)
 	}
+	db.checkpoint.Go(func() { db.checkpoints.run(db.done) })
 	go db.write()
 	return db, nil
 }
@@ -137,9 +157,10 @@ func (db *DB) Epoch() int64 { return db.epoch }
 func (db *DB) Close() error {
 	db.close.Do(func() { close(db.closing) })
 	<-db.done
+	db.checkpoint.Wait()
 	db.readStmts.close()
 	db.writeStmts.close()
-	return errors.Join(db.conn.Close(), db.writer.Close(), db.readers.Close())
+	return errors.Join(db.checkpoints.conn.Close(), db.conn.Close(), db.writer.Close(), db.readers.Close())
 }
 
 // Ping tells whether the database answers.
@@ -239,6 +260,8 @@ func (db *DB) write() {
 		select {
 		case j := <-db.jobs:
 			db.batch(j)
+		case <-db.checkpoints.rest:
+			_ = db.exec(context.Background(), checkpoint) // what fails is tried again by the next
 		case <-db.closing:
 			for {
 				select {
@@ -269,6 +292,7 @@ func (db *DB) batch(j *job) {
 		}
 		close(j.done)
 	}
+	db.checkpoints.count(len(batch))
 	if db.queued && err == nil {
 		select {
 		case db.wake <- struct{}{}:
@@ -283,7 +307,7 @@ var errUndo = errors.New("store: an update failed")
 
 // together runs j and what waits behind it up to the first that fails, and returns them. It commits if none has failed.
 func (db *DB) together(ctx context.Context, j *job) (batch []*job, err error) {
-	return batch, db.transaction(ctx, func() error {
+	err = db.transaction(ctx, func() error {
 		for next := j; next != nil && len(batch) < maxBatch; {
 			batch = append(batch, next)
 			tx := db.newTx(ctx)
@@ -293,14 +317,27 @@ func (db *DB) together(ctx context.Context, j *job) (batch []*job, err error) {
 					return errUndo
 				}
 			}
-			select {
-			case next = <-db.jobs:
-			default:
-				next = nil
-			}
+			next = db.next()
 		}
 		return nil
 	})
+	return batch, err
+}
+
+// next is the next update that waits, nil if there is none. Those who are about to ask for one are let go first: a batch that is
+// larger costs each of its updates less.
+func (db *DB) next() *job {
+	for yielded := false; ; yielded = true {
+		select {
+		case j := <-db.jobs:
+			return j
+		default:
+		}
+		if yielded {
+			return nil
+		}
+		runtime.Gosched()
+	}
 }
 
 // apart runs each update of a batch within a savepoint of its own, so that those that fail are undone alone.

@@ -111,10 +111,10 @@ func TestAFailureUndoesItsOwnUpdateOnly(t *testing.T) {
 	}
 	// The first holds the writer until all others wait, so that they share one commit.
 	hold, held := make(chan struct{}), make(chan struct{})
-	once := sync.OnceFunc(func() { close(held) }) // the batch runs again when one of it fails
+	var first sync.Once // an update may run twice
 	var all sync.WaitGroup
 	all.Go(func() {
-		if err := f.Update(context.Background(), func(*Tx) error { once(); <-hold; return nil }); err != nil {
+		if err := f.Update(context.Background(), func(*Tx) error { first.Do(func() { close(held); <-hold }); return nil }); err != nil {
 			t.Error(err)
 		}
 	})
@@ -211,6 +211,104 @@ func TestViewSeesOneSnapshot(t *testing.T) {
 		}
 		if after := count(tx); before != 0 || after != 0 {
 			t.Errorf("the view saw %d, then %d", before, after)
+		}
+		return nil
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+}
+
+func TestTheLogBeginsAnewWhileUpdatesGoOn(t *testing.T) {
+	f := open(t)
+	const updates, writers, page = 6 * checkpointEvery, 16, 4096
+	var all sync.WaitGroup
+	for w := range writers {
+		all.Go(func() {
+			for i := range updates / writers {
+				if err := f.Update(context.Background(), func(tx *Tx) error { return put(tx, fmt.Sprintf("%d/%d/%s", w, i, strings.Repeat("x", page))) }); err != nil {
+					t.Error(err)
+				}
+			}
+		})
+	}
+	all.Wait()
+	info, err := os.Stat(f.path + "-wal")
+	if err != nil {
+		t.Fatal(err)
+	}
+	// Each update wrote a page at least, and never as many were there at once.
+	if info.Size() >= updates*page {
+		t.Errorf("the log has grown to %d bytes", info.Size())
+	}
+}
+
+// Two updates of one batch meet the same unique key; the second fails, and with it nothing but itself.
+func TestABatchRunsAgainWhereOneFails(t *testing.T) {
+	f := open(t)
+	hold, held := make(chan struct{}), make(chan struct{})
+	var first sync.Once
+	runs := map[string]int{} // by the writer alone
+	var all sync.WaitGroup
+	all.Go(func() {
+		if err := f.Update(context.Background(), func(tx *Tx) error {
+			runs["good"]++
+			first.Do(func() { close(held); <-hold })
+			return put(tx, "good")
+		}); err != nil {
+			t.Error(err)
+		}
+	})
+	<-held
+	all.Go(func() {
+		err := f.Update(context.Background(), func(tx *Tx) error {
+			runs["bad"]++
+			tx.db.queued = true
+			return errors.Join(put(tx, "bad"), put(tx, "good"))
+		})
+		if !errors.Is(err, ErrExists) {
+			t.Error(err)
+		}
+	})
+	for len(f.jobs) < 1 {
+		runtime.Gosched()
+	}
+	close(hold)
+	all.Wait()
+	if runs["good"] != 2 || runs["bad"] != 2 {
+		t.Errorf("runs: %v", runs)
+	}
+	if got := f.names(t); got != "good" {
+		t.Error(got)
+	}
+	if f.update(t, func(tx *Tx) error { return put(tx, "later") }); f.names(t) != "good later" {
+		t.Error(f.names(t))
+	}
+}
+
+func TestATokenIsTakenWhole(t *testing.T) {
+	f := open(t)
+	account(t, f, "acc_1", "a@mail.example")
+	account(t, f, "acc_2", "b@mail.example")
+	var token, other string
+	f.update(t, func(tx *Tx) (err error) {
+		for id, into := range map[string]*string{"acc_1": &token, "acc_2": &other} {
+			if *into, err = tx.AddSession(&Session{ID: "ses_1", AccountID: id, CreatedAt: tx.Now, LastSeenAt: tx.Now, ExpiresAt: tx.Now.Add(time.Hour)}); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+	err := f.View(context.Background(), func(tx *Tx) error {
+		s, err := tx.SessionByToken(token)
+		if err != nil || s.AccountID != "acc_1" || s.ID != "ses_1" {
+			t.Errorf("%+v, %v", s, err)
+		}
+		secretOf := func(token string) string { return token[strings.LastIndex(token, ".")+1:] }
+		for _, wrong := range []string{"", ".", "..", token[:len(token)-1], token + "x", token + ".", "acc_1.ses_1.", "acc_1.ses_1", secretOf(token), "acc_1.ses_1." + secretOf(other), "acc_2.ses_1." + secretOf(token)} {
+			if s, err := tx.SessionByToken(wrong); err != ErrNotFound || s != nil {
+				t.Errorf("%q: %+v, %v", wrong, s, err)
+			}
 		}
 		return nil
 	})

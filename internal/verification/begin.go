@@ -87,6 +87,9 @@ func (e *Engine) begin(tx *store.Tx, c Caller, v *store.Verification, r *Request
 	if err := e.add(tx, c, v, payload, req.Codes, "", fresh); err != nil {
 		return nil, err
 	}
+	if err := e.observe(tx, c, v, StepOpened); err != nil {
+		return nil, err
+	}
 	return e.view(tx, c, v, a)
 }
 

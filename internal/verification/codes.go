@@ -74,6 +74,9 @@ func (e *Engine) refuseCodes(tx *store.Tx, c Caller, v *store.Verification, a *s
 	if err := tx.Record(c.Event(v.AccountID, "codes.wrong", false, map[string]string{"purpose": string(v.Purpose)})); err != nil {
 		return err
 	}
+	if err := e.observeRefusal(tx, c, v, "code_wrong"); err != nil {
+		return err
+	}
 	// Whatever matched is proven, even where its neighbour was wrong; only what is asked next waits.
 	view, err := e.view(tx, c, v, a)
 	if err != nil {

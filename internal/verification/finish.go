@@ -32,6 +32,11 @@ func (e *Engine) advance(tx *store.Tx, c Caller, v *store.Verification, a *store
 			return nil, err
 		}
 		v.ProvenBy = way
+		if way == "codes" {
+			if err := e.observe(tx, c, v, StepCodesMatched); err != nil {
+				return nil, err
+			}
+		}
 		if fresh != nil {
 			// A message that may not go out now is asked for again later; the proof stays spent, and given.
 			err := tx.Nested(func() error { return e.openNewFactor(tx, c, v, a, fresh) })
@@ -160,12 +165,18 @@ func (e *Engine) finish(tx *store.Tx, c Caller, v *store.Verification, a *store.
 		if err := tx.Record(c.Event(v.AccountID, string(v.Purpose)+".refused", false, map[string]string{"code": r.Code})); err != nil {
 			return nil, err
 		}
+		if err := e.observeRefusal(tx, c, v, r.Code); err != nil {
+			return nil, err
+		}
 		return nil, store.Keep(r)
 	}
 	if err != nil {
 		return nil, err
 	}
 	v.Status = store.Done
+	if err := e.observe(tx, c, v, StepDone); err != nil {
+		return nil, err
+	}
 	if v.ProvenBy == "codes" {
 		if err := tx.ClearBudget(v.BudgetKey); err != nil {
 			return nil, err

@@ -41,7 +41,10 @@ func (e *Engine) Challenge(ctx context.Context, c Caller, id string) (*Challenge
 		} else {
 			out, err = e.assertion(tx, c, v, a)
 		}
-		return err
+		if err != nil {
+			return err
+		}
+		return e.observe(tx, c, v, StepOptionsIssued)
 	})
 	return out, err
 }
@@ -232,11 +235,18 @@ func (e *Engine) asserted(tx *store.Tx, c Caller, v *store.Verification, a *stor
 			return nil, err
 		}
 	}
-	p, use, err := e.CheckPasskey(tx, c, a, v.Purpose, resp, passkey.Assertion{RP: passkey.RelyingParty{ID: cer.RPID, Name: e.RP.Name}, Origin: cer.Origin, Challenge: cer.Challenge})
+	k, err := tx.KeyByCredential(a.ID, resp.CredentialID)
+	if errors.Is(err, store.ErrNotFound) {
+		return nil, NotOfThisAccount()
+	}
 	if err != nil {
 		return nil, err
 	}
-	return &Completed{Way: "passkey", Passkey: p, Ceremony: cer, Response: resp, use: use}, nil
+	use, err := e.CheckPasskey(tx, c, k, a.Handle, v.Purpose, resp, passkey.Assertion{RP: passkey.RelyingParty{ID: cer.RPID, Name: e.RP.Name}, Origin: cer.Origin, Challenge: cer.Challenge})
+	if err != nil {
+		return nil, err
+	}
+	return &Completed{Way: "passkey", Passkey: k, Ceremony: cer, Response: resp, use: use}, nil
 }
 
 // sameDetails derives the challenge anew from what the object is now.
@@ -255,35 +265,33 @@ func (e *Engine) sameDetails(tx *store.Tx, v *store.Verification, a *store.Accou
 	return nil
 }
 
-// CheckPasskey verifies an assertion by one of the account's passkeys. use records that it was used: it is called only once
+// NotOfThisAccount refuses an assertion by a credential that the account does not have.
+func NotOfThisAccount() error {
+	return &passkey.Refusal{Reason: "credential is not one of this account", Step: "WebAuthn L3 §7.2 step 6"}
+}
+
+// CheckPasskey verifies an assertion by a key of the account that has the handle. use records that it was used: it is called only once
 // nothing else can refuse what the assertion is for (WebAuthn L3 §7.2 steps 22 to 24).
-func (e *Engine) CheckPasskey(tx *store.Tx, c Caller, a *store.Account, purpose policy.Purpose, resp *passkey.Response, with passkey.Assertion) (p *store.Passkey, use func() error, err error) {
-	p, err = tx.PasskeyByCredential(a.ID, resp.CredentialID)
-	if errors.Is(err, store.ErrNotFound) {
-		return nil, nil, &passkey.Refusal{Reason: "credential is not one of this account", Step: "WebAuthn L3 §7.2 step 6"}
-	}
+func (e *Engine) CheckPasskey(tx *store.Tx, c Caller, k *store.Key, handle []byte, purpose policy.Purpose, resp *passkey.Response, with passkey.Assertion) (use func() error, err error) {
+	result, err := with.Verify(resp, passkey.Credential{ID: k.CredentialID, PublicKey: k.PublicKey, Algorithm: k.Algorithm, SignCount: k.SignCount,
+		BackupEligible: k.BackupEligible, BackupState: k.BackupState}, handle)
 	if err != nil {
-		return nil, nil, err
+		return nil, err
 	}
-	result, err := with.Verify(resp, passkey.Credential{ID: p.CredentialID, PublicKey: p.PublicKey, Algorithm: p.Algorithm, SignCount: p.SignCount,
-		BackupEligible: p.BackupEligible, BackupState: p.BackupState}, a.Handle)
-	if err != nil {
-		return nil, nil, err
-	}
-	if !p.SuspendedAt.IsZero() {
-		return nil, nil, suspended()
+	if !k.SuspendedAt.IsZero() {
+		return nil, suspended()
 	}
 	if result.CounterRegressed {
-		return nil, nil, &regressed{passkey: p}
+		return nil, &regressed{key: k}
 	}
 	switch {
 	case e.Policy[purpose].Passkey == policy.NoPasskey:
-		return nil, nil, Blocked(&policy.Block{Code: policy.WayNotAllowed})
-	case !e.Policy.ServesPasskey(purpose, p.WithdrawalPower):
-		return nil, nil, Blocked(&policy.Block{Code: policy.PasskeyWithoutPower})
+		return nil, Blocked(&policy.Block{Code: policy.WayNotAllowed})
+	case !e.Policy.ServesPasskey(purpose, k.WithdrawalPower):
+		return nil, Blocked(&policy.Block{Code: policy.PasskeyWithoutPower})
 	}
-	return p, func() error {
-		ok, err := tx.UsePasskey(p, result.SignCount, result.BackupState, c.Browser)
+	return func() error {
+		ok, err := tx.UsePasskey(k, result.SignCount, result.BackupState, c.Browser)
 		if err == nil && !ok {
 			err = refusal.New("passkey_refused", "This passkey was used elsewhere at the same moment. Try again, or use codes.")
 		}
@@ -292,7 +300,7 @@ func (e *Engine) CheckPasskey(tx *store.Tx, c Caller, a *store.Account, purpose 
 }
 
 // regressed is a device-bound key whose counter did not grow: the key may have been copied.
-type regressed struct{ passkey *store.Passkey }
+type regressed struct{ key *store.Key }
 
 func (*regressed) Error() string { return "verification: signature counter did not grow" }
 
@@ -307,16 +315,16 @@ func (e *Engine) Suspend(tx *store.Tx, c Caller, accountID string, err error) (*
 	if err != nil {
 		return nil, err
 	}
-	if err := tx.SuspendPasskey(a.ID, r.passkey.ID); err != nil {
+	if err := tx.SuspendPasskey(a.ID, r.key.ID); err != nil {
 		return nil, err
 	}
 	if err := tx.BumpSecurity(a.ID); err != nil {
 		return nil, err
 	}
-	if err := tx.Record(c.Event(a.ID, "passkey.suspended", false, map[string]string{"passkey": r.passkey.ID})); err != nil {
+	if err := tx.Record(c.Event(a.ID, "passkey.suspended", false, map[string]string{"passkey": r.key.ID})); err != nil {
 		return nil, err
 	}
-	return suspended(), e.Notifier.Alert(tx, a, "passkey.suspended", c.From(), [2]string{"Passkey", r.passkey.Name})
+	return suspended(), e.Notifier.Alert(tx, a, "passkey.suspended", c.From(), [2]string{"Passkey", r.key.Name})
 }
 
 // refusePasskey commits a refused answer: the spent challenge, the audit event, and what a regressed counter brings about.
@@ -334,6 +342,9 @@ func (e *Engine) refusePasskey(tx *store.Tx, c Caller, v *store.Verification, ca
 	event := c.Event(v.AccountID, "passkey.refused", false, map[string]string{"purpose": string(v.Purpose), "code": r.Code})
 	event.Internal = reason
 	if err := e.Note(tx, c, event); err != nil {
+		return err
+	}
+	if err := e.observeRefusal(tx, c, v, r.Code); err != nil {
 		return err
 	}
 	return store.Keep(r)

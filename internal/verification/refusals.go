@@ -81,6 +81,9 @@ func (e *Engine) keepRefusal(tx *store.Tx, c Caller, v *store.Verification, err 
 	if err := e.Note(tx, c, event); err != nil {
 		return err
 	}
+	if err := e.observeRefusal(tx, c, v, r.Code); err != nil {
+		return err
+	}
 	return store.Keep(r)
 }
 

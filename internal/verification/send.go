@@ -98,7 +98,7 @@ func (e *Engine) send(tx *store.Tx, c Caller, v *store.Verification, a *store.Ac
 		if err != nil {
 			return err
 		}
-		info.PowerToWithdraw = v.Purpose == policy.CreatePasskey && len(bound) == len(policy.Kinds)
+		info.PowerToWithdraw = v.Purpose == policy.CreatePasskey && policy.Complete(bound)
 	}
 	if err := tx.SetCode(f, e.codeMAC(v, f, code), tx.Now.Add(CodeLife)); err != nil {
 		return err

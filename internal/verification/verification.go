@@ -50,6 +50,7 @@ type Caller struct {
 	Browser    string // as people know it: "Safari on iPhone"
 	Address    string // IP address
 	Origin     string // one of the configured origins
+	App        string // a native client by its own word, as "ios/3.2.1"; "" for a browser
 }
 
 // From is the caller as a notice describes them.
@@ -129,7 +130,7 @@ type Completed struct {
 	// Kinds are the factors whose codes answered, where the way was codes.
 	Kinds []policy.Kind
 	// Passkey, Ceremony and Response are the assertion, where the way was the passkey.
-	Passkey  *store.Passkey
+	Passkey  *store.Key
 	Ceremony *store.Ceremony
 	Response *passkey.Response
 	// Credential is the new key of a passkey creation, Name the name its owner gave.
@@ -227,4 +228,30 @@ type Engine struct {
 	Actions  map[policy.Purpose]Action
 	// PasskeyList describes the passkeys that a last choice is made from, the newest first, in pages.
 	PasskeyList func(tx *store.Tx, accountID string, c Caller, cursor string, limit int) (any, error)
+	// Observe is told of every step that a verification takes, in the transaction that takes it; nil where nobody wants to know.
+	Observe func(tx *store.Tx, c Caller, v *store.Verification, step string, data map[string]string) error
+}
+
+// The steps that Observe is told of.
+const (
+	StepOpened        = "opened"
+	StepCodesMatched  = "codes_matched"
+	StepOptionsIssued = "options_issued"
+	// StepRefused has the refusal's code in its data.
+	StepRefused = "refused"
+	StepDone    = "done"
+)
+
+func (e *Engine) observe(tx *store.Tx, c Caller, v *store.Verification, step string) error {
+	if e.Observe == nil {
+		return nil
+	}
+	return e.Observe(tx, c, v, step, nil)
+}
+
+func (e *Engine) observeRefusal(tx *store.Tx, c Caller, v *store.Verification, code string) error {
+	if e.Observe == nil || v == nil {
+		return nil
+	}
+	return e.Observe(tx, c, v, StepRefused, map[string]string{"code": code})
 }

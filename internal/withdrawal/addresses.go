@@ -3,7 +3,6 @@ package withdrawal
 import (
 	"context"
 	"errors"
-	"strings"
 	"time"
 
 	"countersign/internal/asset"
@@ -172,9 +171,9 @@ func (s *Service) beginSave(tx *store.Tx, a *store.Account, _ verification.Calle
 	if in == nil {
 		return none, nil, refusal.Field("invalid_request", "address", "Give the entry: label, network, address and, where the network has one, memo.")
 	}
-	in.Label = strings.TrimSpace(in.Label)
-	if in.Label == "" || len(in.Label) > 64 || strings.ContainsFunc(in.Label, func(r rune) bool { return r < ' ' || r == 0x7f }) {
-		return none, nil, refusal.Field("invalid_request", "address.label", "A label has 1 to 64 bytes and no control characters.")
+	label, err := verification.TidyName("address.label", in.Label)
+	if err != nil {
+		return none, nil, err
 	}
 	network, ok := s.network(in.Network)
 	if !ok {
@@ -187,7 +186,7 @@ func (s *Service) beginSave(tx *store.Tx, a *store.Account, _ verification.Calle
 	if err := room(tx, a.ID); err != nil {
 		return none, nil, err
 	}
-	return verification.Payload{Address: &verification.AddressInput{Label: in.Label, Network: in.Network, Address: canonical, Memo: in.Memo}}, nil, nil
+	return verification.Payload{Address: &verification.AddressInput{Label: label, Network: in.Network, Address: canonical, Memo: in.Memo}}, nil, nil
 }
 
 // network finds a network by its id, whichever asset it carries.

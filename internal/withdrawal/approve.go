@@ -149,7 +149,7 @@ func (s *Service) allowed(c *verification.Completed, tx *store.Tx) error {
 	switch {
 	case c.Way == "passkey" && !req.PasskeyOpen():
 		return verification.Blocked(req.Passkey)
-	case c.Way == "passkey" && !c.Passkey.WithdrawalPower:
+	case c.Way == "passkey" && !s.Engine.Policy.ServesPasskey(policy.ApproveWithdrawal, c.Passkey.WithdrawalPower):
 		return verification.Blocked(&policy.Block{Code: policy.PasskeyWithoutPower})
 	case c.Way == "codes" && !req.CodesOpen():
 		return verification.Blocked(req.CodesBlock)

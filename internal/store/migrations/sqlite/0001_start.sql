@@ -262,6 +262,9 @@ CREATE TABLE budgets (                              -- failures and sendings, co
 ) STRICT, WITHOUT ROWID;
 CREATE INDEX budgets_by_reset ON budgets (resets_at);
 
+-- What an account has waiting for approval is counted before it may request more.
+CREATE INDEX withdrawals_requested ON withdrawals (account_id, expires_at) WHERE state = 'requested';
+
 -- What Purge looks for, without reading whole tables.
 CREATE INDEX freeze_links_by_expiry ON freeze_links (expires_at);
 CREATE INDEX former_emails_by_end ON former_emails (until);

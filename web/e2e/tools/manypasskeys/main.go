@@ -56,9 +56,10 @@ func add(ctx context.Context, db *store.DB, email string, count int) error {
 		for i := range count {
 			// Older than the passkeys that are there, and used before them, so that those stay the last used.
 			made := tx.Now.Add(-time.Duration(count-i) * time.Minute)
-			p := &store.Passkey{ID: secret.NewID("pk", made), AccountID: owner, CredentialID: secret.Random(32), PublicKey: secret.Random(77), Algorithm: -7, AAGUID: make([]byte, 16),
-				Transports: []string{"internal"}, BackupEligible: true, BackupState: true, Format: "none", RPID: "localhost", AttestationObject: []byte{}, ClientDataJSON: []byte{},
-				Name: fmt.Sprintf("Phone %d", i+1), WithdrawalPower: true, CreatedAt: made, CreatedOn: "Safari on iPhone"}
+			p := &store.Passkey{Key: store.Key{ID: secret.NewID("pk", made), AccountID: owner, CredentialID: secret.Random(32), PublicKey: secret.Random(77), Algorithm: -7,
+				BackupEligible: true, BackupState: true, Name: fmt.Sprintf("Phone %d", i+1), WithdrawalPower: true},
+				AAGUID: make([]byte, 16), Transports: []string{"internal"}, Format: "none", RPID: "localhost", AttestationObject: []byte{}, ClientDataJSON: []byte{},
+				CreatedAt: made, CreatedOn: "Safari on iPhone"}
 			if err := tx.AddPasskey(p); err != nil {
 				return err
 			}

@@ -54,6 +54,14 @@ function remember(signedIn: boolean): void {
 /** Asks again who is signed in and how things stand; call after anything that changes the account. */
 export async function refreshAccount(): Promise<void> {
   try {
+    if (current === undefined && !remembered()) {
+      const { signed_in } = await api.get<{ signed_in: boolean }>('/v1/session');
+      if (!signed_in) {
+        current = null;
+        failure = undefined;
+        return;
+      }
+    }
     current = await api.get<Account>('/v1/account', { anonymous: current === undefined });
     failure = undefined;
     ended = false;

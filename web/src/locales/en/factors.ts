@@ -113,7 +113,7 @@ export default {
     phone: 'Codes to the old number, at once',
     authenticator: 'Codes from the old app, at once',
   } satisfies Each,
-  stopsPasskeys: 'Approving withdrawals by passkey, until you add it again',
+  stopsPasskeys: 'Approving withdrawals by passkey, until you add it again and choose which passkeys may',
   stopsAll: 'All withdrawals, until you have two factors again',
   stopsCreating: 'Creating passkeys, until you have two factors again',
   stopsSessions: 'Your sessions on other devices',
@@ -144,7 +144,7 @@ export default {
   // which passkeys gain power
   powerStep: 'Choose passkeys',
   powerTitle: 'Which passkeys may approve withdrawals?',
-  powerLede: 'All three factors are yours now. These passkeys were made before, and only signed you in.',
+  powerLede: 'All three factors are yours now. These passkeys were made before, and only sign you in so far.',
   powerHead: 'May approve withdrawals',
   powerLine: 'Choose only those you know.',
   powerDo: 'Finish',
