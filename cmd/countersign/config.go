@@ -62,6 +62,7 @@ var settings = []setting{
 	{"hold-second-factor", "24h", "after an account older than a day goes from one factor to two; 24h or more"},
 	{"hold-unfrozen", "72h", "after unfreezing; 72h or more"},
 	{"new-address-wait", "0s", "how long a new address waits before anything is sent to it, by either way"},
+	{"apps", "", "JSON file with the native clients, the newest version of each and the oldest that is allowed (docs/configuration.md has its form)"},
 	{"no-passkey-for", "", "purposes, separated by commas, for which only codes serve: tightens the policy"},
 }
 
@@ -120,6 +121,7 @@ func configure(v map[string]string, logger *slog.Logger) (app.Config, error) {
 		{"trusted-proxies", func() (err error) { c.TrustedProxies, err = prefixes(v["trusted-proxies"]); return err }},
 		{"hold-…, no-passkey-for", func() (err error) { c.Policy, c.Holds, err = tightened(v); return err }},
 		{"catalogue", func() (err error) { c.Catalogue, err = catalogue(v["catalogue"]); return err }},
+		{"apps", func() (err error) { c.Apps, err = apps(v["apps"]); return err }},
 		{"smtp-…, sms-…", func() (err error) { c.Carriers, err = carriers(v); return err }},
 	}
 	for _, s := range steps {
@@ -232,6 +234,18 @@ func catalogue(file string) (asset.Catalogue, error) {
 	}
 	defer f.Close()
 	return asset.Load(f)
+}
+
+func apps(file string) ([]app.AppVersion, error) {
+	if file == "" {
+		return nil, nil
+	}
+	f, err := os.Open(file)
+	if err != nil {
+		return nil, err
+	}
+	defer f.Close()
+	return app.LoadApps(f)
 }
 
 func carriers(v map[string]string) (map[string]delivery.Carrier, error) {

@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"log/slog"
 	"maps"
 	"net/http"
@@ -30,6 +31,12 @@ import (
 	"countersign/internal/withdrawal"
 )
 
+// AppVersion is a native client: the newest version that there is, and the oldest that still takes part in ceremonies.
+type AppVersion = httpapi.AppVersion
+
+// LoadApps reads a list of native clients, as JSON, and says what is wrong with it.
+func LoadApps(r io.Reader) ([]AppVersion, error) { return httpapi.LoadApps(r) }
+
 // Config is what an installation decides. Every field must be set unless it says otherwise.
 type Config struct {
 	Database string // path of the SQLite file
@@ -54,6 +61,8 @@ type Config struct {
 	// Fiat makes the demo's figures; nil elsewhere.
 	Fiat func(assetCode, amount string) (asset.Amount, bool)
 	Demo bool
+	// Apps are the native clients that there are; empty for none.
+	Apps []AppVersion
 	// SupportRetention is how long a request for help is kept after it was resolved; 0 is support.DefaultRetention.
 	SupportRetention time.Duration
 }
@@ -99,10 +108,10 @@ func New(ctx context.Context, c Config) (*App, error) {
 	a.Accounts = &account.Service{Engine: a.Engine, Holds: c.Holds, CancelOpen: a.Withdrawals.CancelOpen}
 	a.Engine.Actions = a.Accounts.Actions()
 	maps.Copy(a.Engine.Actions, a.Withdrawals.Actions())
-	a.Support = &support.Service{Engine: a.Engine, Retention: c.SupportRetention}
+	a.Support = &support.Service{Engine: a.Engine, Retention: c.SupportRetention, Limits: support.DefaultLimits()}
 	a.Engine.Observe = a.Support.Observe
 	a.API = &httpapi.Server{
-		Config: httpapi.Config{Origins: c.Origins, TrustedProxies: c.TrustedProxies, Name: c.Name, Demo: c.Demo, Build: c.Build},
+		Config: httpapi.Config{Origins: c.Origins, TrustedProxies: c.TrustedProxies, Name: c.Name, Demo: c.Demo, Build: c.Build, Apps: c.Apps},
 		Engine: a.Engine, Accounts: a.Accounts, Withdrawals: a.Withdrawals, Support: a.Support, Logger: c.Logger, App: c.Web, OpenAPI: api.OpenAPI,
 	}
 	if c.Fiat != nil {
@@ -123,6 +132,7 @@ func (a *App) Run(ctx context.Context) {
 	})
 	wait.Go(func() { a.every(ctx, 10*time.Second, "expire", a.expire) })
 	wait.Go(func() { a.every(ctx, 10*time.Minute, "purge", a.DB.Purge) })
+	wait.Go(func() { a.every(ctx, 10*time.Minute, "delete requests for help", a.deleteTickets) })
 	wait.Go(func() { a.every(ctx, time.Minute, "watch the clock", a.watchClock) })
 	wait.Wait()
 }
@@ -130,6 +140,15 @@ func (a *App) Run(ctx context.Context) {
 func (a *App) expire(ctx context.Context) error {
 	for {
 		n, err := a.Withdrawals.ExpireOverdue(ctx)
+		if err != nil || n == 0 {
+			return err
+		}
+	}
+}
+
+func (a *App) deleteTickets(ctx context.Context) error {
+	for {
+		n, err := a.Support.DeleteOverdue(ctx)
 		if err != nil || n == 0 {
 			return err
 		}

@@ -69,6 +69,8 @@ var problems = map[string]problemType{
 	"withdrawal_expired":       {http.StatusConflict, "The withdrawal expired"},
 	"withdrawal_not_requested": {http.StatusConflict, "The withdrawal is decided"},
 	"idempotency_mismatch":     {http.StatusUnprocessableEntity, "The idempotency key was used for something else"},
+	"too_many_tickets":         {http.StatusConflict, "Too many requests are open"},
+	"update_required":          {http.StatusUpgradeRequired, "The app is too old"},
 	"link_expired":             {http.StatusGone, "The link is not valid any more"},
 }
 

@@ -41,6 +41,8 @@ type Config struct {
 	Build          string
 	// Fiat is the currency of demo figures, "" for none.
 	Fiat string
+	// Apps are the native clients that there are.
+	Apps []AppVersion
 }
 
 // Server answers API requests. Its fields are set once, before Handler is called.
@@ -56,6 +58,7 @@ type Server struct {
 	// OpenAPI is the API's description.
 	OpenAPI []byte
 
+	build    []string // the value of X-Build
 	secure   bool // behind https: cookies are Secure, and browsers are told to stay there
 	browsers browsers
 }
@@ -63,6 +66,7 @@ type Server struct {
 // Handler puts the routes together.
 func (s *Server) Handler() http.Handler {
 	s.secure = strings.HasPrefix(s.Config.Origins[0], "https://")
+	s.build = []string{s.Config.Build}
 	mux := http.NewServeMux()
 	for _, rt := range s.Routes() {
 		mux.Handle(rt.Method+" "+rt.Path, s.adapt(rt))
@@ -158,6 +162,7 @@ func (s *Server) adapt(rt Route) http.Handler {
 		start := time.Now() //nolint:forbidigo // a duration for the log, not a time that rules depend on
 		rec := &recorder{ResponseWriter: w, status: http.StatusOK}
 		maps.Copy(rec.Header(), ofAPI)
+		rec.Header()["X-Build"] = s.build
 		r.Body = http.MaxBytesReader(rec, r.Body, maxBody)
 		rq := &request{http: r, id: hex.EncodeToString(secret.Random(8))}
 		rec.Header().Set("X-Request-Id", rq.id)
@@ -182,6 +187,10 @@ func (s *Server) adapt(rt Route) http.Handler {
 }
 
 func (s *Server) call(rt Route, rq *request, w http.ResponseWriter) (any, error) {
+	var err error
+	if rq.caller.App, err = readApp(rq.http); err != nil {
+		return nil, err
+	}
 	switch rt.Access {
 	case SignedIn:
 		if rq.session() == nil {

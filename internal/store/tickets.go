@@ -148,6 +148,12 @@ func (tx *Tx) AssignTicket(id, from, to string) (bool, error) {
 	return tx.once(`UPDATE tickets SET assigned_to = $3 WHERE id = $1 AND assigned_to = $2`, id, from, to)
 }
 
+// Who wrote a message.
+const (
+	ByCustomer = "customer"
+	ByOperator = "operator"
+)
+
 // TicketMessage is one message of a ticket.
 type TicketMessage struct {
 	ID, TicketID string
@@ -198,6 +204,7 @@ func (tx *Tx) TicketMessages(ticketID string) ([]TicketMessage, error) {
 // TicketRow is a ticket in the desk's queue.
 type TicketRow struct {
 	Ticket
+	AssignedName string
 	HasRecording bool
 	HoldUntil    time.Time
 	Frozen       bool
@@ -206,12 +213,12 @@ type TicketRow struct {
 }
 
 func (r *TicketRow) fields() []any {
-	return append(r.Ticket.fields(), &r.HasRecording, at{&r.HoldUntil}, &r.Frozen, at{&r.WaitingSince})
+	return append(r.Ticket.fields(), &r.AssignedName, &r.HasRecording, at{&r.HoldUntil}, &r.Frozen, at{&r.WaitingSince})
 }
 
 // ticketViews are the desk's views: which tickets, and whether the newest come first.
 var ticketViews = map[string]struct {
-	where string
+	where  string
 	newest bool
 }{
 	"mine":       {`t.assigned_to = $1 AND t.state <> 'resolved'`, false},
@@ -221,12 +228,25 @@ var ticketViews = map[string]struct {
 	"resolved":   {`t.state = 'resolved' AND $1 = $1`, true},
 }
 
-// TicketQueue reads a page of the desk's queue: view is mine, unassigned, waiting, all or resolved; ErrNotFound for another. What waits
-// longest comes first, and the newest of those that are resolved. number and topic search; "" finds all. after is the last id of the page before.
-func (tx *Tx) TicketQueue(view, operatorID, number, topic, after string, limit int) ([]TicketRow, error) {
+// ticketRow is what a row of the queue is read by.
+const ticketRow = `SELECT ` + ticketColumns + `, coalesce(p.name, ''),
+	EXISTS (SELECT 1 FROM recordings r WHERE r.ticket_id = t.id AND r.state = 'ready'), coalesce(a.hold_until, 0), coalesce(a.frozen, 0),
+	CASE WHEN t.state IN ('new', 'open', 'waiting') THEN coalesce((SELECT min(m.created_at) FROM ticket_messages m WHERE m.ticket_id = t.id AND m.author = 'customer'
+		AND m.created_at >= coalesce((SELECT max(o.created_at) FROM ticket_messages o WHERE o.ticket_id = t.id AND o.author = 'operator'), 0)), 0) ELSE 0 END
+	FROM tickets t LEFT JOIN accounts a ON a.id = t.account_id LEFT JOIN operators p ON p.id = t.assigned_to `
+
+// TicketRow reads a ticket as the queue has it.
+func (tx *Tx) TicketRow(id string) (*TicketRow, error) {
+	var r TicketRow
+	return &r, tx.row(r.fields(), ticketRow+`WHERE t.id = $1`, id)
+}
+
+// TicketQueue reads a page of the desk's queue: view is mine, unassigned, waiting, all or resolved; another is not known. What was opened
+// first comes first, but the newest of those that are resolved. number and topic search; "" finds all. after is the last id of the page before.
+func (tx *Tx) TicketQueue(view, operatorID, number, topic, after string, limit int) (list []TicketRow, known bool, err error) {
 	v, known := ticketViews[view]
 	if !known {
-		return nil, ErrNotFound
+		return nil, false, nil
 	}
 	page, order := `t.id > $4`, `t.id`
 	if v.newest {
@@ -235,13 +255,17 @@ func (tx *Tx) TicketQueue(view, operatorID, number, topic, after string, limit i
 			after = "~"
 		}
 	}
-	return rows(tx, (*TicketRow).fields, `SELECT `+ticketColumns+`,
-		EXISTS (SELECT 1 FROM recordings r WHERE r.ticket_id = t.id AND r.state = 'ready'), coalesce(a.hold_until, 0), coalesce(a.frozen, 0),
-		CASE WHEN t.state IN ('new', 'open', 'waiting') THEN coalesce((SELECT min(m.created_at) FROM ticket_messages m WHERE m.ticket_id = t.id AND m.author = 'customer'
-			AND m.created_at >= coalesce((SELECT max(o.created_at) FROM ticket_messages o WHERE o.ticket_id = t.id AND o.author = 'operator'), 0)), 0) ELSE 0 END
-		FROM tickets t LEFT JOIN accounts a ON a.id = t.account_id
-		WHERE `+v.where+` AND (($2 = '' AND $3 = '') OR ($2 <> '' AND CAST(t.number AS TEXT) LIKE $2) OR ($3 <> '' AND t.topic LIKE $3)) AND `+page+` ORDER BY `+order+` LIMIT $5`,
+	list, err = rows(tx, (*TicketRow).fields, ticketRow+`WHERE `+v.where+`
+		AND (($2 = '' AND $3 = '') OR ($2 <> '' AND CAST(t.number AS TEXT) LIKE $2) OR ($3 <> '' AND t.topic LIKE $3)) AND `+page+` ORDER BY `+order+` LIMIT $5`,
 		operatorID, like(number, ""), like(topic, "%"), after, limit)
+	return list, true, err
+}
+
+// WorkingOperator tells whether there is such an operator, and still is.
+func (tx *Tx) WorkingOperator(id string) (bool, error) {
+	var n int
+	err := tx.row([]any{&n}, `SELECT count(*) FROM operators WHERE id = $1 AND ended_at = 0`, id)
+	return n > 0, err
 }
 
 // like makes the pattern of what begins with, or contains, a text; "" of none.
@@ -266,7 +290,7 @@ func (tx *Tx) CountTickets(operatorID string) (c TicketCounts, err error) {
 func (tx *Tx) DeleteTickets(before time.Time, limit int) (n int64, err error) {
 	gone, err := rows(tx, func(id *string) []any { return []any{id} }, `SELECT id FROM tickets WHERE state = 'resolved' AND resolved_at <= $1 LIMIT $2`, millis(before), limit)
 	for _, id := range gone {
-		if err := tx.KeepRecordings(id, tx.Now); err != nil {
+		if err := tx.run(`UPDATE recordings SET delete_at = $2, ticket_id = '' WHERE ticket_id = $1`, id, millis(tx.Now)); err != nil {
 			return n, err
 		}
 		if err := tx.run(`DELETE FROM tickets WHERE id = $1`, id); err != nil {
@@ -276,4 +300,3 @@ func (tx *Tx) DeleteTickets(before time.Time, limit int) (n int64, err error) {
 	}
 	return n, err
 }
-
