@@ -64,6 +64,12 @@ func (s *Server) Routes() []Route {
 		{post, "/v1/withdrawals/{id}/cancel", SignedIn, 0, take(s.cancelWithdrawal)},
 		{get, "/v1/withdrawals/{id}/approval", SignedIn, 0, plain(s.approval)},
 
+		// Help. What a recording is, only the account or the browser that began it learns.
+		{get, "/v1/recordings/{id}", Public, 0, plain(s.recording)},
+		{post, "/v1/recordings", Browser, 201, take(s.beginRecording)},
+		{patch, "/v1/recordings/{id}", Public, 0, s.appendPiece},
+		{del, "/v1/recordings/{id}", Public, 0, plain(s.deleteRecording)},
+
 		// For machines.
 		{get, "/openapi.json", Public, 0, plain(s.openapi)},
 		{get, "/healthz", Public, 0, plain(s.healthy)},

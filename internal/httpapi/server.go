@@ -5,6 +5,7 @@
 package httpapi
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -25,7 +26,7 @@ import (
 	"countersign/internal/withdrawal"
 )
 
-// maxBody is the largest request in bytes.
+// maxBody is the largest request in bytes, where its route says nothing else.
 const maxBody = 64 << 10
 
 // Config is how the API meets the world.
@@ -39,6 +40,8 @@ type Config struct {
 	Build          string
 	// Fiat is the currency of demo figures, "" for none.
 	Fiat string
+	// PieceTime is how long one piece of a recording may take to arrive; 0 is a minute.
+	PieceTime time.Duration
 }
 
 // Server answers API requests. Its fields are set once, before Handler is called.
@@ -48,6 +51,7 @@ type Server struct {
 	Accounts    *account.Service
 	Withdrawals *withdrawal.Service
 	Support     *support.Service
+	Recordings  *support.Recordings
 	Logger      *slog.Logger
 	Clock       func() time.Time
 	// App serves everything that is not the API.
@@ -57,6 +61,7 @@ type Server struct {
 
 	secure   bool // behind https: cookies are Secure, and browsers are told to stay there
 	browsers browsers
+	uploads  uploads
 }
 
 // Handler puts the routes together.
@@ -157,7 +162,7 @@ func (s *Server) adapt(rt Route) http.Handler {
 		start := time.Now() //nolint:forbidigo // a duration for the log, not a time that rules depend on
 		rec := &recorder{ResponseWriter: w, status: http.StatusOK}
 		maps.Copy(rec.Header(), ofAPI)
-		r.Body = http.MaxBytesReader(rec, r.Body, maxBody)
+		r.Body = http.MaxBytesReader(rec, r.Body, cmp.Or(largeBodies[rt.Method+" "+rt.Path], maxBody))
 		rq, err := s.read(r)
 		rec.Header().Set("X-Request-Id", rq.id)
 		defer func() {
@@ -252,6 +257,9 @@ func (r *recorder) WriteHeader(status int) {
 	r.status = status
 	r.ResponseWriter.WriteHeader(status)
 }
+
+// Unwrap lets http.ResponseController set deadlines.
+func (r *recorder) Unwrap() http.ResponseWriter { return r.ResponseWriter }
 
 // take makes a route's function from one that wants a decoded body.
 func take[In any](fn func(context.Context, *request, In) (any, error)) func(context.Context, *request, http.ResponseWriter) (any, error) {
