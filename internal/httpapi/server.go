@@ -5,6 +5,7 @@
 package httpapi
 
 import (
+	"cmp"
 	"context"
 	"encoding/hex"
 	"encoding/json"
@@ -27,7 +28,7 @@ import (
 	"countersign/internal/withdrawal"
 )
 
-// maxBody is the largest request in bytes.
+// maxBody is the largest request in bytes, where its route says nothing else.
 const maxBody = 64 << 10
 
 // Config is how the API meets the world.
@@ -43,6 +44,8 @@ type Config struct {
 	Fiat string
 	// Apps are the native clients that there are.
 	Apps []AppVersion
+	// PieceTime is how long one piece of a recording may take to arrive; 0 is a minute.
+	PieceTime time.Duration
 }
 
 // Server answers API requests. Its fields are set once, before Handler is called.
@@ -52,6 +55,7 @@ type Server struct {
 	Accounts    *account.Service
 	Withdrawals *withdrawal.Service
 	Support     *support.Service
+	Recordings  *support.Recordings
 	Logger      *slog.Logger
 	// App serves everything that is not the API.
 	App http.Handler
@@ -61,6 +65,7 @@ type Server struct {
 	build    []string // the value of X-Build
 	secure   bool // behind https: cookies are Secure, and browsers are told to stay there
 	browsers browsers
+	uploads  uploads
 }
 
 // Handler puts the routes together.
@@ -163,7 +168,7 @@ func (s *Server) adapt(rt Route) http.Handler {
 		rec := &recorder{ResponseWriter: w, status: http.StatusOK}
 		maps.Copy(rec.Header(), ofAPI)
 		rec.Header()["X-Build"] = s.build
-		r.Body = http.MaxBytesReader(rec, r.Body, maxBody)
+		r.Body = http.MaxBytesReader(rec, r.Body, cmp.Or(largeBodies[rt.Method+" "+rt.Path], maxBody))
 		rq := &request{http: r, id: hex.EncodeToString(secret.Random(8))}
 		rec.Header().Set("X-Request-Id", rq.id)
 		defer func() {
@@ -263,6 +268,9 @@ func (r *recorder) WriteHeader(status int) {
 	r.status = status
 	r.ResponseWriter.WriteHeader(status)
 }
+
+// Unwrap lets http.ResponseController set deadlines.
+func (r *recorder) Unwrap() http.ResponseWriter { return r.ResponseWriter }
 
 // take makes a route's function from one that wants a decoded body.
 func take[In any](fn func(context.Context, *request, In) (any, error)) func(context.Context, *request, http.ResponseWriter) (any, error) {

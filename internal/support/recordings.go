@@ -47,7 +47,7 @@ func DefaultRecordingLimits() RecordingLimits {
 	return RecordingLimits{
 		Bytes: 100 << 20, BytesWithoutSession: 50 << 20, Duration: 5 * time.Minute, AtOnce: 3, AtOnceWithoutSession: 1,
 		PerAccount: store.Allowance{Limit: 20, Window: time.Hour}, PerNetwork: store.Allowance{Limit: 3, Window: time.Hour},
-		Loose: 24 * time.Hour, Retention: 30 * 24 * time.Hour, Reserve: 512 << 20,
+		Loose: 24 * time.Hour, Retention: DefaultRetention, Reserve: 512 << 20,
 	}
 }
 
@@ -183,21 +183,20 @@ func (s *Recordings) Own(tx *store.Tx, c verification.Caller, id string) (*store
 	if err != nil && !errors.Is(err, store.ErrNotFound) {
 		return nil, err
 	}
-	own := err == nil && (r.AccountID != "" && r.AccountID == c.AccountID() || r.AccountID == "" && len(r.DeviceHash) > 0 && bytes.Equal(r.DeviceHash, c.DeviceHash))
-	if !own {
+	if err != nil || !own(c, r.AccountID, r.DeviceHash) {
 		return nil, refusal.NotFound("recording")
 	}
 	return r, nil
 }
 
-func (s *Recordings) own(ctx context.Context, c verification.Caller, id string) (r *store.Recording, err error) {
+func (s *Recordings) read(ctx context.Context, c verification.Caller, id string) (r *store.Recording, err error) {
 	err = s.Engine.DB.View(ctx, func(tx *store.Tx) (err error) { r, err = s.Own(tx, c, id); return err })
 	return r, err
 }
 
 // Show tells how far a recording is.
 func (s *Recordings) Show(ctx context.Context, c verification.Caller, id string) (*RecordingView, error) {
-	r, err := s.own(ctx, c, id)
+	r, err := s.read(ctx, c, id)
 	if err != nil {
 		return nil, err
 	}
@@ -208,7 +207,7 @@ func (s *Recordings) Show(ctx context.Context, c verification.Caller, id string)
 // Expect tells how many bytes the piece at an offset has, or refuses: so that no body is read for nothing. A piece that is stored
 // already may come again, as its answer may have been lost.
 func (s *Recordings) Expect(ctx context.Context, c verification.Caller, id string, offset int64) (int64, error) {
-	r, err := s.own(ctx, c, id)
+	r, err := s.read(ctx, c, id)
 	if err != nil {
 		return 0, err
 	}
@@ -233,7 +232,7 @@ func wrongOffset(r *store.Recording) error {
 func (s *Recordings) Append(ctx context.Context, c verification.Caller, id string, offset int64, piece []byte) (*RecordingView, error) {
 	// Nothing may change a piece after the whole was checked: one at a time.
 	defer s.locks.lock(id)()
-	r, err := s.own(ctx, c, id)
+	r, err := s.read(ctx, c, id)
 	if err != nil {
 		return nil, err
 	}
@@ -336,7 +335,7 @@ func (s *Recordings) judge(ctx context.Context, r *store.Recording) error {
 
 // Delete deletes a recording of the caller's. A second time it does nothing.
 func (s *Recordings) Delete(ctx context.Context, c verification.Caller, id string) error {
-	if _, err := s.own(ctx, c, id); err != nil {
+	if _, err := s.read(ctx, c, id); err != nil {
 		return err
 	}
 	return s.end(ctx, id)
