@@ -16,7 +16,7 @@ import (
 // began it, and know nobody else's.
 var public = []string{
 	"GET /v1/config", "GET /v1/session", "POST /v1/registrations", "POST /v1/login", "POST /v1/login/passkey/options", "POST /v1/login/passkey", "POST /v1/password-resets",
-	"POST /v1/not-me/lookup", "POST /v1/not-me/freeze", "POST /v1/attempts",
+	"POST /v1/not-me/lookup", "POST /v1/not-me/freeze", "POST /v1/attempts", "POST /v1/tickets", "POST /v1/tickets/lookup", "POST /v1/tickets/lookup/messages",
 	"GET /openapi.json", "GET /healthz", "GET /readyz", "GET /.well-known/passkey-endpoints", "GET /.well-known/change-password",
 }
 
@@ -41,6 +41,7 @@ var bodies = map[string]string{
 	"PATCH /v1/passkeys/{id}":             `{"name":"x"}`,
 	"PATCH /v1/account":                   `{"name":"x"}`,
 	"POST /v1/addresses/check":            `{"network":"tron","address":"x"}`,
+	"POST /v1/tickets/{id}/messages":      `{"body":"x"}`,
 	"POST /v1/withdrawals":                `{"asset":"USDT","network":"tron","address":"` + testkit.Tron + `","amount":"20"}`,
 }
 
@@ -118,7 +119,7 @@ func TestAnotherAccountsThingsAreNotThere(t *testing.T) {
 	address := k.Query(`SELECT id FROM addresses`)[0]
 	v := c.Begin(policy.SetPhrase, "", "copper heron").Verification()
 	c.SendCode(v.ID, "email").OK()
-	ids := map[string]string{"verifications": v.ID, "passkeys": p.ID, "withdrawals": w.ID, "addresses": address}
+	ids := map[string]string{"verifications": v.ID, "passkeys": p.ID, "withdrawals": w.ID, "addresses": address, "tickets": ask(c.Browser, "other", "Help.").ID}
 	before := k.Dump("audit_events", "budgets", "settings", "sessions", "outbox")
 	n := 0
 	for _, rt := range (&httpapi.Server{}).Routes() {

@@ -297,6 +297,12 @@ func sameMembers(t *testing.T, rt Route, parent string, schema *openapi3.Schema,
 
 // views are the schemas of what is answered, and the types that they are made from.
 var views = map[string]reflect.Type{
+	"Ticket":              reflect.TypeFor[support.TicketView](),
+	"TicketHead":          reflect.TypeFor[support.TicketHead](),
+	"TicketMessage":       reflect.TypeFor[support.MessageView](),
+	"Attempt":             reflect.TypeFor[support.AttemptView](),
+	"AttemptStep":         reflect.TypeFor[support.StepView](),
+	"App":                 reflect.TypeFor[AppVersion](),
 	"Verification":        reflect.TypeFor[verification.View](),
 	"VerificationFactor":  reflect.TypeFor[verification.FactorView](),
 	"NewFactor":           reflect.TypeFor[verification.NewFactorView](),

@@ -63,7 +63,7 @@ type Server struct {
 	OpenAPI []byte
 
 	build    []string // the value of X-Build
-	secure   bool // behind https: cookies are Secure, and browsers are told to stay there
+	secure   bool     // behind https: cookies are Secure, and browsers are told to stay there
 	browsers browsers
 	uploads  uploads
 }
