@@ -170,9 +170,16 @@ func messagePlace(id string) secret.Place {
 	return secret.Place{Table: "ticket_messages", Column: "body", Row: id}
 }
 
-// AddTicketMessage adds a message at the transaction's instant.
+// AddTicketMessage adds a message at the transaction's instant, and after what was written before, even in the same millisecond.
 func (tx *Tx) AddTicketMessage(m *TicketMessage) error {
 	m.ID, m.CreatedAt = secret.NewID("msg", tx.Now), tx.Now
+	var last time.Time
+	if err := tx.row([]any{at{&last}}, `SELECT coalesce(max(created_at), 0) FROM ticket_messages WHERE ticket_id = $1`, m.TicketID); err != nil {
+		return err
+	}
+	if !last.Before(m.CreatedAt) {
+		m.CreatedAt = last.Add(time.Millisecond)
+	}
 	return tx.run(`INSERT INTO ticket_messages (id, ticket_id, author, operator_id, body_sealed, created_at) VALUES ($1, $2, $3, $4, $5, $6)`,
 		m.ID, m.TicketID, m.Author, m.OperatorID, tx.keys.Seal(messagePlace(m.ID), []byte(m.Body)), millis(m.CreatedAt))
 }
@@ -232,7 +239,7 @@ var ticketViews = map[string]struct {
 const ticketRow = `SELECT ` + ticketColumns + `, coalesce(p.name, ''),
 	EXISTS (SELECT 1 FROM recordings r WHERE r.ticket_id = t.id AND r.state = 'ready'), coalesce(a.hold_until, 0), coalesce(a.frozen, 0),
 	CASE WHEN t.state IN ('new', 'open', 'waiting') THEN coalesce((SELECT min(m.created_at) FROM ticket_messages m WHERE m.ticket_id = t.id AND m.author = 'customer'
-		AND m.created_at >= coalesce((SELECT max(o.created_at) FROM ticket_messages o WHERE o.ticket_id = t.id AND o.author = 'operator'), 0)), 0) ELSE 0 END
+		AND m.created_at > coalesce((SELECT max(o.created_at) FROM ticket_messages o WHERE o.ticket_id = t.id AND o.author = 'operator'), 0)), 0) ELSE 0 END
 	FROM tickets t LEFT JOIN accounts a ON a.id = t.account_id LEFT JOIN operators p ON p.id = t.assigned_to `
 
 // TicketRow reads a ticket as the queue has it.
