@@ -113,12 +113,13 @@ func New(ctx context.Context, c Config) (*App, error) {
 	a.Engine.Actions = a.Accounts.Actions()
 	maps.Copy(a.Engine.Actions, a.Withdrawals.Actions())
 	a.Support = &support.Service{Engine: a.Engine, Retention: c.SupportRetention}
+	a.Engine.Observe = a.Support.Observe
 	if a.Recordings, err = recordings(ctx, c, a.Engine); err != nil {
 		return nil, errors.Join(err, db.Close())
 	}
 	a.API = &httpapi.Server{
 		Config: httpapi.Config{Origins: c.Origins, TrustedProxies: c.TrustedProxies, Name: c.Name, Demo: c.Demo, Build: c.Build, PieceTime: c.PieceTime},
-		Engine: a.Engine, Accounts: a.Accounts, Withdrawals: a.Withdrawals, Support: a.Support, Recordings: a.Recordings, Logger: c.Logger, Clock: c.Clock, App: c.Web, OpenAPI: api.OpenAPI,
+		Engine: a.Engine, Accounts: a.Accounts, Withdrawals: a.Withdrawals, Support: a.Support, Recordings: a.Recordings, Logger: c.Logger, App: c.Web, OpenAPI: api.OpenAPI,
 	}
 	if c.Fiat != nil {
 		a.API.Config.Fiat = "USD"

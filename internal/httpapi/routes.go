@@ -64,7 +64,8 @@ func (s *Server) Routes() []Route {
 		{post, "/v1/withdrawals/{id}/cancel", SignedIn, 0, take(s.cancelWithdrawal)},
 		{get, "/v1/withdrawals/{id}/approval", SignedIn, 0, plain(s.approval)},
 
-		// Help. What a recording is, only the account or the browser that began it learns.
+		// When something fails.
+		{post, "/v1/attempts", Browser, 0, take(s.reportAttempt)},
 		{get, "/v1/recordings/{id}", Public, 0, plain(s.recording)},
 		{post, "/v1/recordings", Browser, 201, take(s.beginRecording)},
 		{patch, "/v1/recordings/{id}", Public, 0, s.appendPiece},
@@ -123,7 +124,7 @@ func (s *Server) login(ctx context.Context, rq *request, in loginInput) (any, er
 }
 
 func (s *Server) loginOptions(_ context.Context, rq *request, _ empty) (any, error) {
-	options, err := s.Accounts.LoginOptions(rq.caller, s.Clock())
+	options, err := s.Accounts.LoginOptions(rq.caller)
 	return struct {
 		PublicKey json.RawMessage `json:"public_key"`
 	}{options}, err

@@ -26,6 +26,7 @@ const table = {
   '/frozen': { needs: 'session', screen: 'security/Unfreeze' },
   '/not-me': { needs: 'any', screen: 'security/NotMe' },
   '/help': { needs: 'any', screen: 'security/Help' },
+  '/doctor': { needs: 'any', screen: 'doctor/Doctor' },
 
   '/withdraw': { needs: 'session', screen: 'withdraw/Withdraw' },
   '/withdraw/:id': { needs: 'session', screen: 'withdraw/Review' },

@@ -84,11 +84,32 @@ export function classify(operation: Operation, error: unknown, env: Environment)
   return is('unknown');
 }
 
+const inAppNames: [RegExp, string][] = [
+  [/FBAN|FBAV|FB_IAB/, 'Facebook'],
+  [/Instagram/, 'Instagram'],
+  [/BytedanceWebview|musical_ly|TikTok/, 'TikTok'],
+  [/Line\//, 'LINE'],
+  [/MicroMessenger/, 'WeChat'],
+  [/Snapchat/, 'Snapchat'],
+  [/Twitter/, 'X'],
+  [/Telegram/, 'Telegram'],
+];
+
+/**
+ * Which app's own browser this is: its name, '' for one that says no name, null for a browser of its own. A native app of
+ * the operator's, where passkeys do work inside, says so by "Countersign/" in its user agent.
+ */
+export function inAppBrowser(userAgent: string): string | null {
+  if (/Countersign\//.test(userAgent)) return null;
+  const named = inAppNames.find(([pattern]) => pattern.test(userAgent));
+  if (named) return named[1];
+  const nameless =
+    /; wv\)/.test(userAgent) ||
+    (/iPhone|iPad/.test(userAgent) && /AppleWebKit/.test(userAgent) && !/Safari\//.test(userAgent));
+  return nameless ? '' : null;
+}
+
 /** Browsers inside other apps, which mostly have the API and refuse it. */
 export function isInAppBrowser(userAgent: string): boolean {
-  return (
-    /FBAN|FBAV|FB_IAB|Instagram|BytedanceWebview|musical_ly|TikTok|Line\/|MicroMessenger|Snapchat/.test(userAgent) ||
-    /; wv\)/.test(userAgent) ||
-    (/iPhone|iPad/.test(userAgent) && /AppleWebKit/.test(userAgent) && !/Safari\//.test(userAgent))
-  );
+  return inAppBrowser(userAgent) !== null;
 }

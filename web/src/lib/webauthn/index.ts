@@ -1,6 +1,7 @@
 import { api, isApiError } from '$lib/api/client';
 import type { Session, Verification, VerificationResult } from '$lib/api/types';
-import { classify, isInAppBrowser, type Operation, type PasskeyErrorCode } from './classify';
+import type { AttemptEvent, AttemptOperation } from './attempt';
+import { classify, isInAppBrowser, type PasskeyErrorCode } from './classify';
 import { creationOptions, credentialJSON, requestOptions } from './json';
 
 export type { PasskeyErrorCode } from './classify';
@@ -29,13 +30,16 @@ export function supported(): boolean {
 let running: AbortController | undefined;
 
 async function ceremony<T>(
-  operation: Operation,
+  operation: 'create' | 'get' | 'confirm',
+  verification: string | null,
   timeoutMs: number,
   ask: (signal: AbortSignal) => Promise<T | null>,
 ): Promise<T> {
   running?.abort();
   const controller = new AbortController();
   running = controller;
+  const note = (event: AttemptEvent) => noteAttempt(reported[operation], verification, event);
+  note({ step: 'prompted' });
   const started = performance.now();
   const visible = document.visibilityState === 'visible';
   try {
@@ -54,9 +58,35 @@ async function ceremony<T>(
       timeoutMs,
       visible,
     });
+    note({ step: 'failed', error: errorName(error), code, elapsed_ms: Math.round(elapsedMs), timeoutMs, visible });
     throw new PasskeyError(code, silent, elapsedMs, error);
   } finally {
     if (running === controller) running = undefined;
+  }
+}
+
+/** What support and the numbers call the operations. */
+const reported = { create: 'create', get: 'sign_in', confirm: 'confirm' } as const;
+
+const errorName = (error: unknown) => (error instanceof Error || error instanceof DOMException ? error.name : '');
+
+/** Records a step of a try for the doctor and for support. It never delays what it tells of, and never fails it. */
+export function noteAttempt(operation: AttemptOperation, verification: string | null, event: AttemptEvent): void {
+  const at = Date.now();
+  void import('./attempt').then(({ note }) => note(operation, verification, event, at)).catch(() => undefined);
+}
+
+/** A refusal by the server belongs to the try too. */
+async function refusable<T>(
+  operation: AttemptOperation,
+  verification: string | null,
+  send: () => Promise<T>,
+): Promise<T> {
+  try {
+    return await send();
+  } catch (error) {
+    if (isApiError(error)) noteAttempt(operation, verification, { step: 'refused', code: error.code });
+    throw error;
   }
 }
 
@@ -84,10 +114,12 @@ interface LoginOptions {
 export async function signInWithPasskey(hint?: 'hybrid' | 'security-key'): Promise<Session> {
   const { public_key } = await api.post<LoginOptions>('/v1/login/passkey/options', {}, { anonymous: true });
   if (hint) public_key.hints = [hint];
-  const credential = await ceremony('get', public_key.timeout ?? 300_000, (signal) =>
+  const credential = await ceremony('get', null, public_key.timeout ?? 300_000, (signal) =>
     navigator.credentials.get({ publicKey: requestOptions(public_key), signal }),
   );
-  return finishLogin(credential);
+  const session = await refusable('sign_in', null, () => finishLogin(credential));
+  noteAttempt('sign_in', null, { step: 'done' });
+  return session;
 }
 
 function finishLogin(credential: Credential): Promise<Session> {
@@ -181,10 +213,10 @@ export function fetchChallenge(verificationId: string): Promise<Challenge> {
 export async function proveWithPasskey(verificationId: string, prepared?: Challenge): Promise<Verification> {
   const challenge = fresh(prepared) ?? (await fetchChallenge(verificationId));
   const options = challenge.public_key as PublicKeyCredentialRequestOptionsJSON;
-  const credential = await ceremony('confirm', options.timeout ?? 180_000, (signal) =>
+  const credential = await ceremony('confirm', verificationId, options.timeout ?? 180_000, (signal) =>
     navigator.credentials.get({ publicKey: requestOptions(options), signal }),
   );
-  return sendCredential(verificationId, credential);
+  return refusable('confirm', verificationId, () => sendCredential(verificationId, credential));
 }
 
 /** Creates the verification's passkey. Call from a tap. */
@@ -195,11 +227,11 @@ export async function createPasskey(
 ): Promise<Verification> {
   const challenge = fresh(prepared) ?? (await fetchChallenge(verificationId));
   const options = challenge.public_key as PublicKeyCredentialCreationOptionsJSON;
-  const credential = await ceremony('create', options.timeout ?? 300_000, (signal) =>
+  const credential = await ceremony('create', verificationId, options.timeout ?? 300_000, (signal) =>
     navigator.credentials.create({ publicKey: creationOptions(options), signal }),
   );
   try {
-    return await sendCredential(verificationId, credential, name);
+    return await refusable('create', verificationId, () => sendCredential(verificationId, credential, name));
   } catch (error) {
     // The manager has saved what the server refused; without this it would offer a passkey that opens nothing. Only where it
     // is known to have refused: a lost answer may have been a yes, and the passkey would be hidden from its owner.

@@ -4,6 +4,8 @@ export default {
   passkeys: 'Passkeys',
   trouble: 'When it doesn’t work',
   safety: 'Staying safe',
+  check: 'Check this device',
+  checkLine: 'What keeps it from using a passkey, and what mends it',
   faq: [
     {
       ask: 'What is a passkey?',

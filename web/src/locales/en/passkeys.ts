@@ -38,6 +38,7 @@ export default {
   thisDevice: 'This device',
   canHold: 'This device can hold a passkey',
   cannotHold: 'Not on this device: use your phone or a security key',
+  checkDevice: 'Check this device',
   unsupported: 'This browser is too old for passkeys. Update it, or use another device.',
   questions: {
     what: 'What is a passkey?',
@@ -158,7 +159,7 @@ export default {
   triesLeft: (n: number) =>
     plural(n, { one: 'One more try with these codes.', other: `${n} more tries with these codes.` }),
   noWindow: 'No window came up?',
-  noWindowLine: 'Update this browser, and turn your password manager on.',
+  noWindowLine: 'Check this device',
   anotherLine: 'Scan a QR code with your phone, or use a security key',
   tryAgain: 'Try again',
   notNow: 'Not now',
