@@ -7,6 +7,7 @@ import (
 	"io"
 	"mime"
 	"net/http"
+	"slices"
 	"strconv"
 	"sync"
 	"time"
@@ -24,8 +25,8 @@ const (
 	pieceTime = time.Minute
 	// answerTime is how long it may take to store a piece, to look into the whole, and to answer.
 	answerTime = time.Minute
-	// maxUploads bounds the memory that pieces take on their way, at two times a piece each.
-	maxUploads = 64
+	// maxUploads bounds the memory that pieces take on their way: five times a piece each, while the whole is looked into.
+	maxUploads = 32
 )
 
 func (s *Server) beginRecording(ctx context.Context, rq *request, in struct {
@@ -58,16 +59,18 @@ func (s *Server) appendPiece(ctx context.Context, rq *request, w http.ResponseWr
 		return nil, err
 	}
 	deadlines := http.NewResponseController(w)
-	done, ok := s.uploads.begin(id, func() { _ = deadlines.SetReadDeadline(time.Unix(1, 0)) })
+	this, ok := s.uploads.begin(id, func() { _ = deadlines.SetReadDeadline(time.Unix(1, 0)) })
 	if !ok {
 		s.discard(rq, w)
 		return nil, refusal.New("unavailable", "The service is busy. Nothing was changed. Try again in a moment.")
 	}
-	defer done()
+	defer s.uploads.end(id, this)
 	piece, err := s.readPiece(rq, w, size)
+	s.uploads.arrived(this)
 	if err != nil {
 		return nil, err
 	}
+	hurry(w, 0)
 	if server, ok := ctx.Value(http.ServerContextKey).(*http.Server); ok && server.WriteTimeout > 0 {
 		_ = deadlines.SetWriteDeadline(time.Now().Add(answerTime)) //nolint:forbidigo // a connection's, not a time that rules depend on
 	}
@@ -102,7 +105,6 @@ func (s *Server) readPiece(rq *request, w http.ResponseWriter, size int64) ([]by
 		if m, _ := rq.http.Body.Read(more[:]); m > 0 {
 			return nil, wrong
 		}
-		hurry(w, 0)
 		return piece, nil
 	}
 	var tooLarge *http.MaxBytesError
@@ -138,34 +140,46 @@ func hurry(w http.ResponseWriter, d time.Duration) {
 type uploads struct {
 	mu    sync.Mutex
 	count int
-	by    map[string]*upload // by recording
+	by    map[string][]*upload // by recording, the oldest first
 }
 
 type upload struct{ interrupt func() }
 
-// begin counts a piece of a recording in, unless there are too many. One of the same recording that is still on its way is given up: its
-// client has broken off and begun anew, which the service learns late.
-func (u *uploads) begin(id string, interrupt func()) (done func(), ok bool) {
+// begin counts a piece of a recording in, unless there are too many. Where a client has broken off and begun anew, which the service
+// learns late, both are on their way for a while; of more than a few the oldest are given up.
+func (u *uploads) begin(id string, interrupt func()) (this *upload, ok bool) {
 	u.mu.Lock()
 	defer u.mu.Unlock()
-	if former := u.by[id]; former != nil {
-		former.interrupt()
-	}
 	if u.count == maxUploads {
 		return nil, false
 	}
 	if u.by == nil {
-		u.by = map[string]*upload{}
+		u.by = map[string][]*upload{}
 	}
-	this := &upload{interrupt}
-	u.by[id] = this
+	this = &upload{interrupt}
+	u.by[id] = append(u.by[id], this)
 	u.count++
-	return func() {
-		u.mu.Lock()
-		defer u.mu.Unlock()
-		u.count--
-		if u.by[id] == this {
-			delete(u.by, id)
-		}
-	}, true
+	const few = 3
+	for _, former := range u.by[id][:max(0, len(u.by[id])-few)] {
+		former.interrupt()
+	}
+	return this, true
+}
+
+// arrived is said when the body was read: there is nothing to give up any more.
+func (u *uploads) arrived(this *upload) {
+	u.mu.Lock()
+	defer u.mu.Unlock()
+	this.interrupt = func() {}
+}
+
+// end counts a piece out.
+func (u *uploads) end(id string, this *upload) {
+	u.mu.Lock()
+	defer u.mu.Unlock()
+	u.count--
+	u.by[id] = slices.DeleteFunc(u.by[id], func(other *upload) bool { return other == this })
+	if len(u.by[id]) == 0 {
+		delete(u.by, id)
+	}
 }

@@ -72,7 +72,6 @@ func (s *Server) Routes() []Route {
 		{post, "/v1/tickets/{id}/messages", SignedIn, 201, take(s.writeTicket)},
 		{post, "/v1/tickets/lookup", Public, 0, take(s.lookUpTicket)},
 		{post, "/v1/tickets/lookup/messages", Public, 201, take(s.writeTicketByLink)},
-		// Help. What a recording is, only the account or the browser that began it learns.
 		{get, "/v1/recordings/{id}", Public, 0, plain(s.recording)},
 		{post, "/v1/recordings", Browser, 201, take(s.beginRecording)},
 		{patch, "/v1/recordings/{id}", Public, 0, s.appendPiece},

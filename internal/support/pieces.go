@@ -72,7 +72,7 @@ func (p *pieces) piece(n int64) ([]byte, error) {
 	if int64(len(b)) != min(Piece, p.size-n*Piece) {
 		return nil, errors.New("read a piece: it has the wrong length")
 	}
-	const few = 3
+	const few = 2
 	p.recent = append(p.recent, opened{n, b})
 	if len(p.recent) > few {
 		p.recent = p.recent[1:]
