@@ -42,7 +42,8 @@ export type Action =
   | 'support'
   | 'reload';
 
-export type CheckId = 'address' | 'browser' | 'system' | 'api' | 'connection' | 'lock' | 'window' | 'manager' | 'passkey' | 'service';
+export type CheckId =
+  'address' | 'browser' | 'system' | 'api' | 'connection' | 'lock' | 'window' | 'manager' | 'passkey' | 'service';
 
 export interface Check {
   id: CheckId;
@@ -192,13 +193,25 @@ const treatments: Record<Cause, Treatment> = {
   dismissed: { verdict: 'fixable', fails: null, primary: 'try_again', secondary: 'use_codes', next: all },
   timed_out: { verdict: 'fixable', fails: null, primary: 'try_again', secondary: 'use_codes', next: again },
   already_here: { verdict: 'ready', fails: null, primary: 'see_passkeys', secondary: null, next: ['support'] },
-  key_unverified: { verdict: 'fixable', fails: 'manager', primary: 'another_device', secondary: 'use_codes', next: again },
+  key_unverified: {
+    verdict: 'fixable',
+    fails: 'manager',
+    primary: 'another_device',
+    secondary: 'use_codes',
+    next: again,
+  },
   incompatible: { verdict: 'not_here', fails: 'manager', primary: 'another_device', secondary: 'use_codes', next: all },
   manager: { verdict: 'fixable', fails: 'manager', primary: 'try_again', secondary: 'use_codes', next: all },
   our_setup: { verdict: 'fixable', fails: 'service', primary: 'use_codes', secondary: 'try_again', next: ['support'] },
   our_bug: { verdict: 'fixable', fails: 'service', primary: 'reload', secondary: 'use_codes', next: ['support'] },
   not_used: { verdict: 'fixable', fails: 'passkey', primary: 'try_again', secondary: 'use_codes', next: all },
-  removed: { verdict: 'fixable', fails: 'passkey', primary: 'use_codes', secondary: 'another_device', next: ['support'] },
+  removed: {
+    verdict: 'fixable',
+    fails: 'passkey',
+    primary: 'use_codes',
+    secondary: 'another_device',
+    next: ['support'],
+  },
   expired: { verdict: 'fixable', fails: null, primary: 'try_again', secondary: 'use_codes', next: again },
   check_skipped: { verdict: 'fixable', fails: 'manager', primary: 'use_codes', secondary: 'try_again', next: all },
   unknown: { verdict: 'fixable', fails: null, primary: 'try_again', secondary: 'use_codes', next: all },

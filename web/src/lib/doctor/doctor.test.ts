@@ -36,7 +36,13 @@ const refused = (code: string) => failed('', { code, elapsedMs: null });
 const android = { name: 'Android', version: '16' } as const;
 const linux = { name: 'Linux', version: '' } as const;
 
-type Case = [row: string, cause: Cause, signals: Partial<Signals>, operation: AttemptOperation | null, failure: Failure | null];
+type Case = [
+  row: string,
+  cause: Cause,
+  signals: Partial<Signals>,
+  operation: AttemptOperation | null,
+  failure: Failure | null,
+];
 
 const table: Case[] = [
   ['D1', 'insecure', { secure: false, hasApi: false }, null, null],
@@ -59,9 +65,13 @@ const table: Case[] = [
   ['D11', 'already_here', {}, 'create', refused('passkey_exists')],
   ['D12', 'key_unverified', {}, 'create', failed('ConstraintError')],
   ['D13', 'incompatible', {}, 'create', failed('NotSupportedError')],
-  ...['NotReadableError', 'UnknownError', 'OperationError', 'DataError'].map(
-    (name): Case => ['D14', 'manager', {}, 'create', failed(name)],
-  ),
+  ...['NotReadableError', 'UnknownError', 'OperationError', 'DataError'].map((name): Case => [
+    'D14',
+    'manager',
+    {},
+    'create',
+    failed(name),
+  ]),
   ['D15', 'our_setup', {}, 'sign_in', failed('SecurityError')],
   ['D15', 'framed', { framed: true }, 'sign_in', failed('NotAllowedError', { elapsedMs: 3 })],
   ['D16', 'our_bug', {}, 'create', failed('TypeError')],
@@ -89,16 +99,19 @@ describe('diagnose', () => {
     expect(Array.from({ length: 22 }, (_, i) => `D${i + 1}`).filter((row) => !covered.has(row))).toEqual([]);
   });
 
-  it.each(table)('%s %s: shows the failing check first, and no other as its cause', (_, __, over, operation, failure) => {
-    const { checks, verdict, cause } = diagnose({ ...good, ...over }, operation, failure);
-    expect(new Set(checks.map((check) => check.id)).size).toBe(checks.length);
-    const firstOk = checks.findIndex((check) => check.ok);
-    expect(checks.slice(firstOk).every((check) => check.ok)).toBe(true);
-    if (cause === 'ready') {
-      expect(verdict).toBe('ready');
-      expect(checks.every((check) => check.ok)).toBe(true);
-    }
-  });
+  it.each(table)(
+    '%s %s: shows the failing check first, and no other as its cause',
+    (_, __, over, operation, failure) => {
+      const { checks, verdict, cause } = diagnose({ ...good, ...over }, operation, failure);
+      expect(new Set(checks.map((check) => check.id)).size).toBe(checks.length);
+      const firstOk = checks.findIndex((check) => check.ok);
+      expect(checks.slice(firstOk).every((check) => check.ok)).toBe(true);
+      if (cause === 'ready') {
+        expect(verdict).toBe('ready');
+        expect(checks.every((check) => check.ok)).toBe(true);
+      }
+    },
+  );
 
   it.each(table)('%s %s: has words of its own', (_, cause) => {
     const words = doctor.causes[cause];
@@ -125,11 +138,35 @@ describe('diagnose', () => {
 
 describe('signals', () => {
   it.each([
-    ['Mozilla/5.0 (iPhone; CPU iPhone OS 18_6 like Mac OS X) AppleWebKit/605.1.15 (KHTML, like Gecko) Version/18.6 Mobile/15E148 Safari/604.1', 'iOS', '18', 'Safari', '18.6'],
-    ['Mozilla/5.0 (Linux; Android 10; K) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/148.0.0.0 Mobile Safari/537.36', 'Android', '', 'Chrome', '148'],
+    [
+      'Mozilla/5.0 (iPhone; CPU iPhone OS 18_6 like Mac OS X) AppleWebKit/605.1.15 (KHTML, like Gecko) Version/18.6 Mobile/15E148 Safari/604.1',
+      'iOS',
+      '18',
+      'Safari',
+      '18.6',
+    ],
+    [
+      'Mozilla/5.0 (Linux; Android 10; K) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/148.0.0.0 Mobile Safari/537.36',
+      'Android',
+      '',
+      'Chrome',
+      '148',
+    ],
     ['Mozilla/5.0 (Android 15; Mobile; rv:140.0) Gecko/140.0 Firefox/140.0', 'Android', '15', 'Firefox', '140'],
-    ['Mozilla/5.0 (Windows NT 10.0; Win64; x64) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/148.0.0.0 Safari/537.36 Edg/148.0.0.0', 'Windows', '', 'Edge', '148'],
-    ['Mozilla/5.0 (X11; Linux x86_64) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/148.0.0.0 Safari/537.36', 'Linux', '', 'Chrome', '148'],
+    [
+      'Mozilla/5.0 (Windows NT 10.0; Win64; x64) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/148.0.0.0 Safari/537.36 Edg/148.0.0.0',
+      'Windows',
+      '',
+      'Edge',
+      '148',
+    ],
+    [
+      'Mozilla/5.0 (X11; Linux x86_64) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/148.0.0.0 Safari/537.36',
+      'Linux',
+      '',
+      'Chrome',
+      '148',
+    ],
     ['something else', '', '', '', ''],
   ])('%s', (agent, system, version, browser, browserVersion) => {
     expect(systemOf(agent)).toEqual({ name: system, version });
@@ -137,7 +174,8 @@ describe('signals', () => {
   });
 
   it('knows an iPad that calls itself a Mac by its fingers', () => {
-    const agent = 'Mozilla/5.0 (Macintosh; Intel Mac OS X 10_15_7) AppleWebKit/605.1.15 (KHTML, like Gecko) Version/18.0 Safari/605.1.15';
+    const agent =
+      'Mozilla/5.0 (Macintosh; Intel Mac OS X 10_15_7) AppleWebKit/605.1.15 (KHTML, like Gecko) Version/18.0 Safari/605.1.15';
     expect(systemOf(agent, 5).name).toBe('iPadOS');
     expect(systemOf(agent, 0).name).toBe('macOS');
   });

@@ -58,9 +58,18 @@ export function report(signals: Signals, diagnosis: Diagnosis, attempt: Attempt 
 /** One line a fact, for reading and for the clipboard. Not translated: it is for support. */
 export function lines(report: Report): [label: string, value: string][] {
   const said = (value: unknown): string =>
-    value === null || value === '' ? '–' : value === true ? 'yes' : value === false ? 'no' : String(value as string | number);
+    value === null || value === ''
+      ? '–'
+      : value === true
+        ? 'yes'
+        : value === false
+          ? 'no'
+          : String(value as string | number);
   const { capabilities, ...plain } = report;
-  const all: [string, string][] = Object.entries(plain).map(([label, value]) => [label.replaceAll('_', ' '), said(value)]);
+  const all: [string, string][] = Object.entries(plain).map(([label, value]) => [
+    label.replaceAll('_', ' '),
+    said(value),
+  ]);
   const able = Object.entries(capabilities).sort(([a], [b]) => a.localeCompare(b));
   return [...all, ...able.map(([label, value]): [string, string] => [label, said(value)])];
 }

@@ -47,7 +47,9 @@ interface Brand {
 interface UserAgentData {
   brands: Brand[];
   platform: string;
-  getHighEntropyValues(hints: string[]): Promise<{ platformVersion?: string; model?: string; fullVersionList?: Brand[] }>;
+  getHighEntropyValues(
+    hints: string[],
+  ): Promise<{ platformVersion?: string; model?: string; fullVersionList?: Brand[] }>;
 }
 
 const browserNames: [RegExp, string][] = [
@@ -170,7 +172,8 @@ export async function gather(): Promise<Signals> {
   };
 }
 
-export const named = ({ name, version }: { name: string; version: string }): string => [name, version].filter(Boolean).join(' ');
+export const named = ({ name, version }: { name: string; version: string }): string =>
+  [name, version].filter(Boolean).join(' ');
 
 /** The signals as an attempt carries them. */
 export function reported(signals: Signals): ReportedEnvironment {

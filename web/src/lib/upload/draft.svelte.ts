@@ -1,6 +1,6 @@
 import type { Topic } from '$lib/api/types';
 import { lastAttempt, type Attempt } from '$lib/webauthn/attempt';
-import { dropAllBut } from './kept';
+import { dropOld } from './kept';
 import { Upload } from './upload.svelte';
 
 interface Saved {
@@ -46,8 +46,8 @@ class RequestDraft {
     this.email = saved?.email ?? '';
     this.#recording = saved?.recording ?? '';
     this.#name = saved?.name ?? '';
+    void dropOld(Date.now());
     if (this.#recording) void this.find();
-    else void dropAllBut([]);
   }
 
   /** Goes on with the recording that this tab had before it was loaded anew. */

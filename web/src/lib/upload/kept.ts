@@ -5,6 +5,7 @@ export interface Kept {
   blob: Blob;
   name: string;
   durationMs: number | null;
+  at: number;
 }
 
 const name = 'recordings';
@@ -46,8 +47,8 @@ export async function drop(id: string): Promise<void> {
   await within('readwrite', (store) => store.delete(id)).catch(() => undefined);
 }
 
-/** What a tab left behind that was closed for good must not lie here: all but these go. */
-export async function dropAllBut(ids: string[]): Promise<void> {
-  const all = await within<IDBValidKey[]>('readonly', (store) => store.getAllKeys()).catch(() => []);
-  for (const id of all) if (typeof id === 'string' && !ids.includes(id)) await drop(id);
+/** What a tab left behind that was closed for good does not lie here: it goes after a day. */
+export async function dropOld(now: number): Promise<void> {
+  const all = await within<Kept[]>('readonly', (store) => store.getAll()).catch(() => []);
+  for (const { id, at } of all) if (now - at > 24 * 3_600_000) await drop(id);
 }

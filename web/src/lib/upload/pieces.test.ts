@@ -17,7 +17,10 @@ describe('judge', () => {
     expect(judge(status, {})).toEqual({ do: 'retry' });
   });
   it('goes on from where the server is', () => {
-    expect(judge(409, { code: 'upload_offset', stored: 2 * pieceBytes })).toEqual({ do: 'go_on', offset: 2 * pieceBytes });
+    expect(judge(409, { code: 'upload_offset', stored: 2 * pieceBytes })).toEqual({
+      do: 'go_on',
+      offset: 2 * pieceBytes,
+    });
   });
   it.each([
     [404, 'not_found'],

@@ -50,7 +50,12 @@ export function judge(status: number, problem: { code?: string; stored?: number 
   return { do: 'stop', code: problem.code ?? 'internal' };
 }
 
-const types: Record<string, string> = { mp4: 'video/mp4', m4v: 'video/mp4', webm: 'video/webm', mov: 'video/quicktime' };
+const types: Record<string, string> = {
+  mp4: 'video/mp4',
+  m4v: 'video/mp4',
+  webm: 'video/webm',
+  mov: 'video/quicktime',
+};
 const known = new Set(Object.values(types));
 
 /** The declared type without parameters; by the name where the browser knows none. '' for what is no video of ours. */

@@ -49,7 +49,8 @@ class Recorder {
         surfaceSwitching: 'include',
       } as DisplayMediaStreamOptions);
     } catch (error) {
-      if (error instanceof DOMException && (error.name === 'NotAllowedError' || error.name === 'AbortError')) return false;
+      if (error instanceof DOMException && (error.name === 'NotAllowedError' || error.name === 'AbortError'))
+        return false;
       throw error;
     }
     const mimeType = formats.find((each) => MediaRecorder.isTypeSupported(each));

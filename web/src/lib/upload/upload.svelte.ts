@@ -141,7 +141,8 @@ export class Upload {
         await this.remove();
         return;
       }
-      if (this.blob) await keep({ id: recording.id, blob: this.blob, name: this.name, durationMs: this.durationMs });
+      if (this.blob)
+        await keep({ id: recording.id, blob: this.blob, name: this.name, durationMs: this.durationMs, at: Date.now() });
       await this.#run();
     } catch (error) {
       this.error = error;
@@ -159,7 +160,7 @@ export class Upload {
     this.#pace.reset();
     let failures = 0;
     try {
-      while (!this.#removed && this.recording.state === 'uploading' && this.state !== 'paused') {
+      while (!this.#removed && this.recording.state === 'uploading' && !this.#stopped()) {
         const offset = this.recording.stored;
         this.#pace.take(performance.now(), offset);
         this.secondsLeft = this.#pace.secondsLeft(this.total);
@@ -261,4 +262,3 @@ export class Upload {
     if (recording.state !== 'uploading') this.secondsLeft = null;
   }
 }
-

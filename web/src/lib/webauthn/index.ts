@@ -77,7 +77,11 @@ export function noteAttempt(operation: AttemptOperation, verification: string | 
 }
 
 /** A refusal by the server belongs to the try too. */
-async function refusable<T>(operation: AttemptOperation, verification: string | null, send: () => Promise<T>): Promise<T> {
+async function refusable<T>(
+  operation: AttemptOperation,
+  verification: string | null,
+  send: () => Promise<T>,
+): Promise<T> {
   try {
     return await send();
   } catch (error) {

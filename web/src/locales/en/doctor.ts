@@ -27,11 +27,18 @@ export default {
     },
     framed: say('Open this page on its own', 'It stands inside another page, and browsers allow no passkeys there.'),
     no_api: {
-      title: (browser) => (browser ? `This ${browser} is too old for passkeys` : 'This browser is too old for passkeys'),
+      title: (browser) =>
+        browser ? `This ${browser} is too old for passkeys` : 'This browser is too old for passkeys',
       line: (browser) => `Update ${browser || 'it'}, or use another device. Your codes go on working.`,
     },
-    old_system: say('This system is too old for passkeys', 'Update it, or use another device. Your codes go on working.'),
-    screen_lock: say('Set a screen lock first', 'Passkeys need a PIN, pattern, face or fingerprint on this device. It has none yet.'),
+    old_system: say(
+      'This system is too old for passkeys',
+      'Update it, or use another device. Your codes go on working.',
+    ),
+    screen_lock: say(
+      'Set a screen lock first',
+      'Passkeys need a PIN, pattern, face or fingerprint on this device. It has none yet.',
+    ),
     windows_hello: say(
       'Turn on Windows Hello',
       'Passkeys need a Windows PIN, face or fingerprint on this computer. It has none yet.',
@@ -43,12 +50,18 @@ export default {
     timed_out: say('That took too long', 'So we stopped waiting. Nothing changed.'),
     already_here: say('Already set up here', 'This device already has a passkey for this account.'),
     key_unverified: say('This key can’t verify it’s you', 'Set a PIN on it, or use your phone. Nothing changed.'),
-    incompatible: say('This authenticator isn’t compatible', 'It can’t make the kind of key that we accept. Use another device.'),
+    incompatible: say(
+      'This authenticator isn’t compatible',
+      'It can’t make the kind of key that we accept. Use another device.',
+    ),
     manager: say('Your password manager had a problem', 'It broke off the request. Nothing changed.'),
     our_setup: say('Something’s wrong on our side', 'We have set something up wrong. It isn’t your device.'),
     our_bug: say('Something’s wrong on our side', 'This page asked in a wrong way. It isn’t your device.'),
     not_used: say('No passkey used', 'The window was closed, or this device has no passkey for your account.'),
-    removed: say('This passkey isn’t ours any more', 'It was removed from the account. Delete it from your password manager too.'),
+    removed: say(
+      'This passkey isn’t ours any more',
+      'It was removed from the account. Delete it from your password manager too.',
+    ),
     expired: say('That request expired', 'Nothing changed. Let’s try once more.'),
     offline: say('You’re offline', 'Passkeys need a connection here. Nothing was sent.'),
     check_skipped: say(
@@ -81,9 +94,19 @@ export default {
       'Browser and system are up to date.',
       'The window isn’t a private one.',
     ],
-    manager: ['Update it, and on Android Google Play services too.', 'Restart the device.', 'Choose another manager when the window asks.'],
-    check_skipped: ['In its settings, turn on the unlock check for passkeys.', 'Or choose another manager when the window asks.'],
-    not_used: ['New phone? Sign in to the same Apple or Google account, and try again.', 'If the passkey is on another device, use that one.'],
+    manager: [
+      'Update it, and on Android Google Play services too.',
+      'Restart the device.',
+      'Choose another manager when the window asks.',
+    ],
+    check_skipped: [
+      'In its settings, turn on the unlock check for passkeys.',
+      'Or choose another manager when the window asks.',
+    ],
+    not_used: [
+      'New phone? Sign in to the same Apple or Google account, and try again.',
+      'If the passkey is on another device, use that one.',
+    ],
     in_app: ['Copy the link.', 'Open your own browser.', 'Paste the link, and go on there.'],
   } satisfies Partial<Record<Cause, string[]>>,
   noPrompt: 'Didn’t see a window?',
@@ -124,8 +147,7 @@ export default {
   },
   count: (n: number) => plural(n, { one: `${n} check`, other: `${n} checks` }),
   passed: (n: number) => plural(n, { one: `${n} passed`, other: `${n} passed` }),
-  passedSome: (names: string[], more: number) =>
-    more > 0 ? `${names.join(', ')} and ${more} more` : names.join(', '),
+  passedSome: (names: string[], more: number) => (more > 0 ? `${names.join(', ')} and ${more} more` : names.join(', ')),
   copyReport: 'Copy report',
   readReport: 'Read it',
   reportTitle: 'The report',

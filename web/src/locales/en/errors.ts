@@ -67,6 +67,11 @@ export default {
     amount_invalid: { title: 'Not an amount', line: 'Use digits, such as 250.5.' },
     withdrawal_expired: { title: 'This request expired', line: 'Nothing was sent.' },
     withdrawal_not_requested: { title: 'Already decided', line: 'This withdrawal can’t be changed any more.' },
+    update_required: { title: 'Update first', line: 'This version is too old to go on safely. Nothing changed.' },
+    upload_offset: { title: 'The upload got out of step', line: 'Try again: it goes on from where we are.' },
+    upload_interrupted: { title: 'The upload was broken off', line: 'It goes on from where it was.' },
+    too_many_recordings: { title: 'Too many recordings', line: 'Remove one first, or send the request without.' },
+    storage_full: { title: 'We can’t take recordings now', line: 'Send the request without it. Nothing is lost.' },
     link_expired: { title: 'This link no longer works', line: 'It was used, or is too old. Nothing changed.' },
   } satisfies Record<string, { title: string; line: string; at?: (time: string) => string }>,
 };

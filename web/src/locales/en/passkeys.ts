@@ -157,8 +157,8 @@ export default {
   cancelledLine: 'The window of your device was closed, or none came up. Nothing changed. Your codes stay confirmed.',
   triesLeft: (n: number) =>
     plural(n, { one: 'One more try with these codes.', other: `${n} more tries with these codes.` }),
-  noWindow: 'No window came up?',
-  noWindowLine: 'Update this browser, and turn your password manager on.',
+  checkDevice: 'Check this device',
+  checkDeviceLine: 'Why no window came up, and what mends it',
   anotherLine: 'Scan a QR code with your phone, or use a security key',
   tryAgain: 'Try again',
   notNow: 'Not now',
