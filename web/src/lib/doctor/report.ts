@@ -64,7 +64,7 @@ export function lines(report: Report): [label: string, value: string][] {
         ? 'yes'
         : value === false
           ? 'no'
-          : String(value as string | number);
+          : String(value);
   const { capabilities, ...plain } = report;
   const all: [string, string][] = Object.entries(plain).map(([label, value]) => [
     label.replaceAll('_', ' '),

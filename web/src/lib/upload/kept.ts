@@ -40,7 +40,9 @@ export async function keep(kept: Kept): Promise<void> {
 }
 
 export async function find(id: string): Promise<Kept | undefined> {
-  return within<Kept | undefined>('readonly', (store) => store.get(id)).catch(() => undefined);
+  return within<Kept | undefined>('readonly', (store) => store.get(id) as IDBRequest<Kept | undefined>).catch(
+    () => undefined,
+  );
 }
 
 export async function drop(id: string): Promise<void> {
@@ -49,6 +51,6 @@ export async function drop(id: string): Promise<void> {
 
 /** What a tab left behind that was closed for good does not lie here: it goes after a day. */
 export async function dropOld(now: number): Promise<void> {
-  const all = await within<Kept[]>('readonly', (store) => store.getAll()).catch(() => []);
+  const all = await within<Kept[]>('readonly', (store) => store.getAll() as IDBRequest<Kept[]>).catch(() => []);
   for (const { id, at } of all) if (now - at > 24 * 3_600_000) await drop(id);
 }

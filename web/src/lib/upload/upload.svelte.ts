@@ -1,6 +1,7 @@
 import { api, ApiError, isApiError } from '$lib/api/client';
 import type { Problem, Recording } from '$lib/api/types';
 import { drop, find, keep } from './kept';
+import { isoTime } from './format';
 import { backoffMs, judge, Pace, pieceAt } from './pieces';
 
 export type UploadState =
@@ -132,7 +133,7 @@ export class Upload {
           bytes: this.total,
           media_type: type,
           captured,
-          ...(startedAt && { started_at: new Date(startedAt).toISOString() }),
+          started_at: startedAt === null ? undefined : isoTime(startedAt),
         },
         { anonymous: true },
       );
