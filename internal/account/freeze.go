@@ -16,6 +16,9 @@ import (
 // reading, resetting and unfreezing remain. The caller's session suffices.
 func (s *Service) Freeze(ctx context.Context, c verification.Caller) error {
 	return s.Engine.DB.Update(ctx, func(tx *store.Tx) error {
+		if err := verification.Live(tx, c); err != nil {
+			return err
+		}
 		a, err := tx.Account(c.AccountID())
 		if err != nil {
 			return err
@@ -123,6 +126,12 @@ func (s *Service) finishUnfreeze(tx *store.Tx, c *verification.Completed) (*veri
 		return nil, err
 	}
 	if err := changed(tx, c, "account.unfrozen", map[string]string{"passkeys_deleted": strconv.FormatInt(gone, 10)}); err != nil {
+		return nil, err
+	}
+	// The password and every factor bound now have spoken. Links from before could freeze at once again, and a former mailbox with a
+	// fresh one in each e-mail could do so for ever: from here on it is told, but has no say. It had its one: a thief who
+	// replaced the address has been stopped by it, and who holds everything that is bound now is not to be told apart by a mailbox.
+	if err := tx.VoidFreezeLinks(a.ID); err != nil {
 		return nil, err
 	}
 	result, err := renewed(tx, c)

@@ -177,9 +177,9 @@ func (s *Service) finishLogin(tx *store.Tx, c *verification.Completed) (*verific
 }
 
 // LoginOptions makes the options for signing in with a discoverable passkey. It stores nothing.
-func (s *Service) LoginOptions(c verification.Caller, now time.Time) (json.RawMessage, error) {
+func (s *Service) LoginOptions(c verification.Caller) (json.RawMessage, error) {
 	e := s.Engine
-	challenge := verification.SealLoginChallenge(e.Keys, e.DB.Epoch(), now, c.Origin, e.RP.ID)
+	challenge := verification.SealLoginChallenge(e.Keys, e.DB.Epoch(), e.DB.Now(), c.Origin, e.RP.ID)
 	return passkey.Assertion{RP: e.RP, Origin: c.Origin, Challenge: challenge}.Options(nil)
 }
 

@@ -100,9 +100,10 @@ func New(ctx context.Context, c Config) (*App, error) {
 	a.Engine.Actions = a.Accounts.Actions()
 	maps.Copy(a.Engine.Actions, a.Withdrawals.Actions())
 	a.Support = &support.Service{Engine: a.Engine, Retention: c.SupportRetention}
+	a.Engine.Observe = a.Support.Observe
 	a.API = &httpapi.Server{
 		Config: httpapi.Config{Origins: c.Origins, TrustedProxies: c.TrustedProxies, Name: c.Name, Demo: c.Demo, Build: c.Build},
-		Engine: a.Engine, Accounts: a.Accounts, Withdrawals: a.Withdrawals, Support: a.Support, Logger: c.Logger, Clock: c.Clock, App: c.Web, OpenAPI: api.OpenAPI,
+		Engine: a.Engine, Accounts: a.Accounts, Withdrawals: a.Withdrawals, Support: a.Support, Logger: c.Logger, App: c.Web, OpenAPI: api.OpenAPI,
 	}
 	if c.Fiat != nil {
 		a.API.Config.Fiat = "USD"

@@ -83,6 +83,8 @@ func (a AlertInfo) copy() eventCopy {
 			Title: "A withdrawal was declined", What: "Withdrawal declined", Lead: "Nothing was sent, and your balance is as it was.",
 			After: "If you did not ask for it, freeze your account.",
 		}
+	case "address.deleted":
+		return eventCopy{Title: "A withdrawal address was deleted", What: "Withdrawal address deleted", Change: true, Lead: "It is in your address book no more."}
 	case "withdrawal.approved":
 		return eventCopy{Title: "A withdrawal was approved", What: "Withdrawal approved", Lead: "Check that these are the details you meant."}
 	case "account.frozen":

@@ -29,3 +29,22 @@ func TestAfterAClockThatWentAheadAndBackMessagesGoOutAndThingsExpire(t *testing.
 	k.Clock.Advance(5 * time.Minute)
 	c.Codes(v.ID, map[string]string{"authenticator": c.AppCode()}).Refused("verification_expired")
 }
+
+func TestALoginChallengeOfAClockThatWasAheadIsRefused(t *testing.T) {
+	t.Parallel()
+	k := testkit.New(t)
+	c := k.Customer(policy.Authenticator)
+	c.CreatePasskey()
+	b := k.Browser()
+	k.Clock.Advance(365 * day)
+	options := b.LoginOptions()
+	// Nothing was written, so that a service which is started again knows nothing of that time.
+	k.Close()
+	k.Clock.Advance(-365 * day)
+	k = testkit.Open(t, k.Path, k.Clock)
+	b.Kit = k
+	b.LoginWith(c.Assert(options)).Refused("challenge_expired")
+	k.Clock.Advance(364 * day)
+	b.LoginWith(c.Assert(options)).Refused("challenge_expired")
+	b.LoginWith(c.Assert(b.LoginOptions())).OK()
+}

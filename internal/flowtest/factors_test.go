@@ -149,6 +149,42 @@ func TestReplacingPausesEndsOtherSessionsAndTellsBothAddresses(t *testing.T) {
 	}
 }
 
+func TestAFormerMailboxCanFreezeOnceAndNotForEver(t *testing.T) {
+	t.Parallel()
+	k := testkit.New(t)
+	c := k.Full()
+	old := c.Email
+	const fresh = "another@mail.example"
+	c.ProveNew(c.Do(policy.ReplaceFactor, "email", fresh), fresh).OK()
+	replaced := link(k, old)
+	c.Do(policy.SetPhrase, "", "blue lamp")
+	phrase := link(k, old)
+	if replaced == "" || phrase == "" || replaced == phrase {
+		t.Fatal("the former address has no links of its own")
+	}
+	stranger := k.Browser()
+	stranger.Post("/v1/not-me/freeze", map[string]string{"token": replaced}).OK()
+	c.LoginByCodes(c.Browser).OK()
+	if v := c.Do(policy.Unfreeze, "", ""); v.Status != "done" {
+		t.Fatalf("%+v", v)
+	}
+	// What it was sent before is void, and it is told of what follows without a link.
+	stranger.Post("/v1/not-me/freeze", map[string]string{"token": phrase}).Refused("link_expired")
+	newest := link(k, old)
+	mails := len(k.Mails(old))
+	c.Do(policy.ChangePassword, "", "slow green harbour")
+	c.Password = "slow green harbour"
+	c.LoginByCodes(k.Browser()).OK()
+	if len(k.Mails(old)) != mails+2 {
+		t.Error("the former address is not told any more")
+	}
+	if got := link(k, old); got != newest {
+		t.Error("the former address was given another link")
+	}
+	// The address that is bound has one in every e-mail, as before.
+	stranger.Post("/v1/not-me/freeze", map[string]string{"token": link(k, fresh)}).OK()
+}
+
 func TestReplacingByPasskeyStillTakesTheNewFactorsCode(t *testing.T) {
 	t.Parallel()
 	k := testkit.New(t)

@@ -46,6 +46,12 @@ func TestEverySecurityEventIsToldByEmail(t *testing.T) {
 			c.LoginByPasskey(c.Browser).OK()
 			c.LoginByPasskey(c.Browser, softkey.CounterAt(1)).Refused("passkey_suspended")
 		},
+		"A withdrawal address was deleted": func(c *testkit.Customer) {
+			c.Answer(saveAddress(c, "Cold", testkit.Tron).Verification()).OK()
+			var page struct{ Items []struct{ ID string } }
+			c.Get("/v1/addresses").OK().Into(&page)
+			c.Send("DELETE", "/v1/addresses/"+page.Items[0].ID, nil, nil).OK()
+		},
 		"Too many wrong codes": func(c *testkit.Customer) {
 			v := c.Begin(policy.SetPhrase, "", "copper heron").Verification()
 			for range 5 {

@@ -10,7 +10,8 @@ import (
 )
 
 // attempts are where a refusal may leave something: its audit event, what it used up, and the messages about it.
-var attempts = []string{"audit_events", "budgets", "verifications", "verification_factors", "ceremonies", "spent_challenges", "outbox", "freeze_links", "settings", "sessions"}
+var attempts = []string{"audit_events", "budgets", "verifications", "verification_factors", "ceremonies", "spent_challenges", "outbox", "freeze_links", "settings", "sessions",
+	"attempts", "attempt_steps"}
 
 func TestARefusalLeavesItsAttemptAndNothingElse(t *testing.T) {
 	t.Parallel()

@@ -16,7 +16,7 @@ import (
 // began it, and know nobody else's.
 var public = []string{
 	"GET /v1/config", "GET /v1/session", "POST /v1/registrations", "POST /v1/login", "POST /v1/login/passkey/options", "POST /v1/login/passkey", "POST /v1/password-resets",
-	"POST /v1/not-me/lookup", "POST /v1/not-me/freeze",
+	"POST /v1/not-me/lookup", "POST /v1/not-me/freeze", "POST /v1/attempts",
 	"GET /openapi.json", "GET /healthz", "GET /readyz", "GET /.well-known/passkey-endpoints", "GET /.well-known/change-password",
 }
 

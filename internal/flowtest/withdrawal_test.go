@@ -412,6 +412,27 @@ func TestAWithdrawalReadsTheSameAfterItsAssetLeftTheCatalogue(t *testing.T) {
 	}
 }
 
+func TestALookalikeOfAnAddressUsedBeforeIsPointedOut(t *testing.T) {
+	t.Parallel()
+	k := testkit.New(t)
+	c := k.Full()
+	const twin = "TQm7Vh3Kx9Zd4RpNbGCBREL4Z7mLe58aXe"
+	like := func() *testkit.Lookalike {
+		t.Helper()
+		var out struct{ Lookalike *testkit.Lookalike }
+		c.Post("/v1/addresses/check", map[string]string{"network": "tron", "address": twin}).OK().Into(&out)
+		return out.Lookalike
+	}
+	w := c.Withdraw("20")
+	if got := like(); got != nil {
+		t.Errorf("of one that was only requested: %+v", got)
+	}
+	c.Answer(c.Approval(w)).OK()
+	if got := like(); got == nil || got.Address != testkit.Tron || got.Label != "" {
+		t.Errorf("%+v", got)
+	}
+}
+
 func TestALookalikeOfASavedAddressIsPointedOut(t *testing.T) {
 	t.Parallel()
 	k := testkit.New(t)

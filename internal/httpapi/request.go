@@ -1,8 +1,6 @@
 package httpapi
 
 import (
-	"encoding/hex"
-	"net"
 	"net/http"
 	"net/netip"
 	"slices"
@@ -48,12 +46,12 @@ func (s *Server) setCookie(w http.ResponseWriter, name, value string, life time.
 }
 
 // read finds out who sends a request: the session, the browser's secret, its name, its address and its origin.
-func (s *Server) read(r *http.Request) (*request, error) {
-	rq := &request{http: r, id: hex.EncodeToString(secret.Random(8))}
+func (s *Server) read(rq *request) error {
+	r := rq.http
 	rq.caller = verification.Caller{Browser: s.browsers.name(r.UserAgent()), Address: s.address(r), Origin: s.Config.Origins[0]}
 	if origin := r.Header.Get("Origin"); origin != "" && r.Method != http.MethodGet && r.Method != http.MethodHead {
 		if !slices.Contains(s.Config.Origins, origin) {
-			return rq, refusal.New("cross_origin", "This origin is not one of the service's own.")
+			return refusal.New("cross_origin", "This origin is not one of the service's own.")
 		}
 		rq.caller.Origin = origin
 	}
@@ -70,7 +68,7 @@ func (s *Server) read(r *http.Request) (*request, error) {
 	rq.bearer = bearer
 	session, err := s.Accounts.Authenticate(r.Context(), token)
 	rq.caller.Session = session
-	return rq, err
+	return err
 }
 
 // ensureDevice gives a browser the secret that verifications without a session are bound to.
@@ -96,24 +94,35 @@ func (s *Server) deliver(w http.ResponseWriter, rq *request, in *account.SignedI
 
 // address is the client's, read from the right of X-Forwarded-For as far as the proxies are known.
 func (s *Server) address(r *http.Request) string {
-	host, _, err := net.SplitHostPort(r.RemoteAddr)
-	if err != nil {
-		host = r.RemoteAddr
+	host, ok := hostOf(r.RemoteAddr)
+	if !ok {
+		return r.RemoteAddr
 	}
 	hops := strings.Split(strings.Join(r.Header.Values("X-Forwarded-For"), ","), ",")
 	for i := len(hops) - 1; i >= 0 && s.trusted(host); i-- {
-		hop := strings.TrimSpace(hops[i])
-		if _, err := netip.ParseAddr(hop); err != nil {
+		hop, ok := hostOf(strings.TrimSpace(hops[i]))
+		if !ok {
 			break
 		}
 		host = hop
 	}
-	return host
+	return host.String()
 }
 
-func (s *Server) trusted(host string) bool {
-	addr, err := netip.ParseAddr(host)
-	return err == nil && slices.ContainsFunc(s.Config.TrustedProxies, func(p netip.Prefix) bool { return p.Contains(addr.Unmap()) })
+// hostOf reads an address in any of the ways in which proxies write it: with a port or without, IPv6 in brackets or not. It has one
+// form whichever that was, as budgets count by it.
+func hostOf(text string) (netip.Addr, bool) {
+	addr, err := netip.ParseAddr(strings.TrimSuffix(strings.TrimPrefix(text, "["), "]"))
+	if err != nil {
+		var with netip.AddrPort
+		with, err = netip.ParseAddrPort(text)
+		addr = with.Addr()
+	}
+	return addr.Unmap().WithZone(""), err == nil
+}
+
+func (s *Server) trusted(addr netip.Addr) bool {
+	return slices.ContainsFunc(s.Config.TrustedProxies, func(p netip.Prefix) bool { return p.Contains(addr) })
 }
 
 // browserNames are the browsers that are told by name, as the parser names them and as people do.

@@ -1,6 +1,11 @@
 package httpapi
 
 import (
+	"io"
+	"log/slog"
+	"net/http"
+	"net/http/httptest"
+	"net/netip"
 	"strings"
 	"testing"
 )
@@ -36,5 +41,47 @@ func TestNoWordOfAStrangerIsInTheNameOfABrowser(t *testing.T) {
 		if got := strings.ToLower(browserName(userAgent)); strings.Contains(got, "evil") || strings.Contains(got, "555") || strings.Contains(got, "call") {
 			t.Errorf("%q: %q", userAgent, got)
 		}
+	}
+}
+
+func TestTheClientIsFoundBehindProxiesHoweverTheyWriteIt(t *testing.T) {
+	s := &Server{Config: Config{TrustedProxies: []netip.Prefix{netip.MustParsePrefix("10.0.0.0/8"), netip.MustParsePrefix("fd00::/8")}}}
+	for _, c := range []struct{ remote, forwarded, want string }{
+		{"203.0.113.9:4711", "", "203.0.113.9"},
+		{"203.0.113.9:4711", "198.51.100.7", "203.0.113.9"}, // no proxy of ours
+		{"10.0.0.1:4711", "198.51.100.7", "198.51.100.7"},
+		{"10.0.0.1:4711", "198.51.100.7:5678", "198.51.100.7"},
+		{"10.0.0.1:4711", "[2001:db8::7]:443", "2001:db8::7"},
+		{"10.0.0.1:4711", "[2001:db8::7]", "2001:db8::7"},
+		{"10.0.0.1:4711", "2001:DB8:0::7", "2001:db8::7"},
+		{"10.0.0.1:4711", "2001:db8::7%call-555", "2001:db8::7"},
+		{"10.0.0.1:4711", "::ffff:198.51.100.7", "198.51.100.7"},
+		{"[::ffff:10.0.0.1]:4711", "198.51.100.7", "198.51.100.7"},
+		{"10.0.0.1:4711", "1.1.1.1, 198.51.100.7:1, 10.0.0.2:2", "198.51.100.7"},
+		{"10.0.0.1:4711", "198.51.100.7, [fd00::1]:443", "198.51.100.7"},
+		{"10.0.0.1:4711", "198.51.100.7, unknown", "10.0.0.1"},
+		{"10.0.0.1:4711", "198.51.100.7:port", "10.0.0.1"},
+	} {
+		r := httptest.NewRequest(http.MethodGet, "/", nil)
+		r.RemoteAddr = c.remote
+		r.Header.Set("X-Forwarded-For", c.forwarded)
+		if got := s.address(r); got != c.want {
+			t.Errorf("%s, forwarded for %q: %s, want %s", c.remote, c.forwarded, got, c.want)
+		}
+	}
+}
+
+func TestAPanicBeforeTheRouteIsAnsweredAndLogged(t *testing.T) {
+	var log strings.Builder
+	s := &Server{Config: Config{Origins: []string{"https://bank.example"}}, Logger: slog.New(slog.NewTextHandler(&log, nil))} // without accounts
+	w, r := httptest.NewRecorder(), httptest.NewRequest(http.MethodGet, "/healthz", nil)
+	r.Header.Set("Authorization", "Bearer whoever")
+	s.Handler().ServeHTTP(w, r)
+	body, _ := io.ReadAll(w.Body)
+	if w.Code != http.StatusInternalServerError || !strings.Contains(string(body), `"internal"`) || w.Header().Get("X-Request-Id") == "" {
+		t.Errorf("%d %s", w.Code, body)
+	}
+	if !strings.Contains(log.String(), "panic") {
+		t.Errorf("the log has %q", log.String())
 	}
 }

@@ -64,6 +64,9 @@ func (s *Server) Routes() []Route {
 		{post, "/v1/withdrawals/{id}/cancel", SignedIn, 0, take(s.cancelWithdrawal)},
 		{get, "/v1/withdrawals/{id}/approval", SignedIn, 0, plain(s.approval)},
 
+		// When something fails.
+		{post, "/v1/attempts", Browser, 0, take(s.reportAttempt)},
+
 		// For machines.
 		{get, "/openapi.json", Public, 0, plain(s.openapi)},
 		{get, "/healthz", Public, 0, plain(s.healthy)},
@@ -117,7 +120,7 @@ func (s *Server) login(ctx context.Context, rq *request, in loginInput) (any, er
 }
 
 func (s *Server) loginOptions(_ context.Context, rq *request, _ empty) (any, error) {
-	options, err := s.Accounts.LoginOptions(rq.caller, s.Clock())
+	options, err := s.Accounts.LoginOptions(rq.caller)
 	return struct {
 		PublicKey json.RawMessage `json:"public_key"`
 	}{options}, err

@@ -6,6 +6,7 @@ package httpapi
 
 import (
 	"context"
+	"encoding/hex"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -20,6 +21,7 @@ import (
 
 	"countersign/internal/account"
 	"countersign/internal/refusal"
+	"countersign/internal/secret"
 	"countersign/internal/support"
 	"countersign/internal/verification"
 	"countersign/internal/withdrawal"
@@ -49,7 +51,6 @@ type Server struct {
 	Withdrawals *withdrawal.Service
 	Support     *support.Service
 	Logger      *slog.Logger
-	Clock       func() time.Time
 	// App serves everything that is not the API.
 	App http.Handler
 	// OpenAPI is the API's description.
@@ -158,7 +159,7 @@ func (s *Server) adapt(rt Route) http.Handler {
 		rec := &recorder{ResponseWriter: w, status: http.StatusOK}
 		maps.Copy(rec.Header(), ofAPI)
 		r.Body = http.MaxBytesReader(rec, r.Body, maxBody)
-		rq, err := s.read(r)
+		rq := &request{http: r, id: hex.EncodeToString(secret.Random(8))}
 		rec.Header().Set("X-Request-Id", rq.id)
 		defer func() {
 			if cause := recover(); cause != nil {
@@ -167,8 +168,9 @@ func (s *Server) adapt(rt Route) http.Handler {
 			}
 			s.log(rt, rq, rec.status, time.Since(start))
 		}()
-		var out any
+		err := s.read(rq)
 		if err == nil {
+			var out any
 			if out, err = s.call(rt, rq, rec); err == nil {
 				err = s.answer(rt, rq, rec, out)
 			}

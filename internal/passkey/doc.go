@@ -12,7 +12,7 @@
 //
 // # Where this is stricter than the specification
 //
-// The library go-webauthn verifies client data, authenticator data, attestation statements and signatures.
+// The library go-webauthn reads authenticator data, and verifies attestation statements and signatures; ES256 in assertions is crypto/ecdsa's.
 // Around it stand rules of our own, each with a test:
 //
 //   - The origin is compared byte for byte; the library would also take a path, user information, another

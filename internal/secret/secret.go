@@ -207,6 +207,24 @@ func NewID(prefix string, now time.Time) string {
 	return prefix + "_" + crockford.EncodeToString(b[:])
 }
 
+// lookalike-free: without 0 and O, 1, I and L, 5 and S, 8 and B.
+const referenceAlphabet = "234679ACDEFGHJKMNPQRTUVWXYZ"
+
+// NewReference returns a name of six random characters that people can read out: "K7QX-2H". It is for finding things, and no secret.
+func NewReference() string {
+	var out []byte
+	for len(out) < 7 {
+		if len(out) == 4 {
+			out = append(out, '-')
+		}
+		// 243 is the largest multiple of the alphabet's 27 below 256: beyond it characters would not be equally likely.
+		if b := int(Random(1)[0]); b < 243 {
+			out = append(out, referenceAlphabet[b%len(referenceAlphabet)])
+		}
+	}
+	return string(out)
+}
+
 // NewCode returns six random decimal digits.
 func NewCode() string {
 	for {

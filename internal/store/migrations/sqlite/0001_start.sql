@@ -41,7 +41,8 @@ CREATE TABLE former_emails (
   id           TEXT PRIMARY KEY,
   account_id   TEXT NOT NULL REFERENCES accounts (id),
   value_sealed BLOB NOT NULL,
-  until        INTEGER NOT NULL
+  until        INTEGER NOT NULL,
+  may_freeze   INTEGER NOT NULL DEFAULT 1           -- whether it gets "this wasn't me" links
 ) STRICT;
 CREATE INDEX former_emails_by_account ON former_emails (account_id);
 
@@ -266,6 +267,7 @@ CREATE INDEX budgets_by_reset ON budgets (resets_at);
 CREATE INDEX withdrawals_requested ON withdrawals (account_id, expires_at) WHERE state = 'requested';
 
 -- What Purge looks for, without reading whole tables.
+CREATE INDEX freeze_links_by_account ON freeze_links (account_id, expires_at);
 CREATE INDEX freeze_links_by_expiry ON freeze_links (expires_at);
 CREATE INDEX former_emails_by_end ON former_emails (until);
 CREATE INDEX outbox_by_end ON outbox (ended_at) WHERE state <> 'queued';

@@ -54,7 +54,10 @@ export default {
     used: (network: string) => `You sent here before. A ${network} address.`,
     new: (network: string) => `A ${network} address that is new to you.`,
   },
-  addressLookalike: (label: string) => `Not “${label}”, but it looks like it. The next page shows where.`,
+  addressLookalike: (label: string) =>
+    label
+      ? `Not “${label}”, but it looks like it. The next page shows where.`
+      : 'Not the address you used before, but it looks like it. The next page shows where.',
   addressWrong: (network: string) => `Not a ${network} address. Check it, or choose another network.`,
   addressOther: (other: string) => `This is an address on ${other}.`,
   takeNetwork: (other: string) => `Choose ${other}`,
@@ -144,11 +147,12 @@ export default {
 
   // look-alike
   lookalike: 'Look-alike',
-  lookalikeTitle: 'This is not your saved address',
+  lookalikeTitle: (label: string) =>
+    label ? 'This is not your saved address' : 'This is not the address you used before',
   lookalikeLine: (differ: number, of: number) =>
     `${differ} of ${of} groups differ. It may be in your history so that you copy it.`,
   entered: 'You entered',
-  savedEntry: 'Saved',
+  likeEntry: (label: string) => (label ? 'Saved' : 'Used before'),
   same: 'same',
   differ: (groups: number[]) =>
     groups.length === 1 ? `Group ${spans(groups)} differs` : `Groups ${spans(groups)} differ`,
@@ -158,10 +162,10 @@ export default {
       : `Groups ${groups.length > 4 ? spans(groups) : and(groups.map(String))} are not`,
   alike: (groups: number[]) =>
     groups.length === 1 ? `Group ${spans(groups)} is the same` : `Groups ${spans(groups)} are the same`,
-  pair: (n: number, entered: string, saved: string) => `Group ${n}: you entered ${entered}, saved is ${saved}`,
+  pair: (n: number, entered: string, saved: string) => `Group ${n}: you entered ${entered}, the other is ${saved}`,
   mean: 'I mean the address I entered',
   meanLine: 'I checked it with the person I pay.',
-  useSaved: (label: string) => `Use “${label}”`,
+  useSaved: (label: string) => (label ? `Use “${label}”` : 'Use the one used before'),
   tickAbove: 'Tick above to use the other',
   goOn: 'Continue with what I entered',
   sideHow: 'How this happens',
