@@ -57,14 +57,8 @@ export function report(signals: Signals, diagnosis: Diagnosis, attempt: Attempt 
 
 /** One line a fact, for reading and for the clipboard. Not translated: it is for support. */
 export function lines(report: Report): [label: string, value: string][] {
-  const said = (value: unknown): string =>
-    value === null || value === ''
-      ? '–'
-      : value === true
-        ? 'yes'
-        : value === false
-          ? 'no'
-          : String(value);
+  const said = (value: string | number | boolean | null): string =>
+    value === null || value === '' ? '–' : value === true ? 'yes' : value === false ? 'no' : String(value);
   const { capabilities, ...plain } = report;
   const all: [string, string][] = Object.entries(plain).map(([label, value]) => [
     label.replaceAll('_', ' '),
