@@ -97,7 +97,7 @@ test('a screen is recorded through the app, looked at, sent, and stands in the r
   await ines.link('New request').click();
   await expect(ines.heading('Tell us what happened')).toBeVisible();
 
-  await page.getByLabel('About').selectOption('Creating a passkey failed');
+  await page.getByLabel('About', { exact: true }).selectOption('Creating a passkey failed');
   await ines.field('What did you see?').fill('A grey sheet, for a moment. <b>Then</b> nothing.');
   await ines.button('Record the screen').click();
   // What to hide is said before anything is recorded.
@@ -228,7 +228,7 @@ test('it can be paused, gone on with and taken back', async ({ ines }) => {
   const { id } = await recordingOf(ines);
   await ines.button('Remove').click();
   await expect(uploaded(ines)).toBeHidden();
-  await expect.poll(async () => (await ines.get(`/v1/recordings/${id}`)).status).toBe(404);
+  await expect.poll(async () => (await ines.get<Recording>(`/v1/recordings/${id}`)).body.state).toBe('deleted');
   expect(await held(page)).toBe(0);
   await expect(ines.button('Send')).toBeEnabled();
 });

@@ -75,6 +75,10 @@ export class Upload {
       void upload.#run();
       return upload;
     }
+    if (recording.state === 'deleted') {
+      await drop(id);
+      return null;
+    }
     const upload = new Upload(
       kept?.name ?? name,
       kept?.blob,
