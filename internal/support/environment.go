@@ -27,7 +27,7 @@ var (
 	codeName  = regexp.MustCompile(`^[a-z_]{0,40}$`)
 	product   = regexp.MustCompile(`^[A-Za-z0-9 ._-]{0,40}$`)
 	build     = regexp.MustCompile(`^[A-Za-z0-9._/+-]{0,64}$`)
-	ability   = regexp.MustCompile(`^[A-Za-z0-9:_-]{1,40}$`)
+	ability   = regexp.MustCompile(`^[A-Za-z0-9:_-]{1,80}$`)
 	language  = regexp.MustCompile(`^[A-Za-z0-9-]{0,35}$`)
 )
 
@@ -42,8 +42,8 @@ func (e *Environment) check() error {
 			return refusal.Field("invalid_request", "environment."+part.name, "Give a short name: letters, digits and plain marks.")
 		}
 	}
-	if len(e.Capabilities) > 40 {
-		return refusal.Field("invalid_request", "environment.capabilities", "Name 40 at most.")
+	if len(e.Capabilities) > 100 {
+		return refusal.Field("invalid_request", "environment.capabilities", "Name 100 at most.")
 	}
 	for name := range e.Capabilities {
 		if !ability.MatchString(name) {

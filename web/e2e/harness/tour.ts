@@ -41,6 +41,9 @@ export async function signedOut(visitor: Customer, stop: Stop): Promise<void> {
   await visitor.open('/help');
   await expect(page.getByRole('heading', { level: 1 })).toBeVisible();
   await stop('help-signed-out', visitor);
+  await visitor.open('/doctor');
+  await expect(page.getByText('Copy report')).toBeVisible();
+  await stop('doctor-signed-out', visitor);
   await visitor.open('/not-me');
   await expect(visitor.heading('This link is incomplete')).toBeVisible();
   await stop('not-me-no-link', visitor);
@@ -68,6 +71,7 @@ export async function pages(ines: Customer, stop: Stop): Promise<void> {
     ['freeze', '/security/freeze', 'Freeze your account?'],
     ['activity', '/activity', 'Activity'],
     ['help', '/help', /./],
+    ['doctor', '/doctor', /./],
     ['withdraw', '/withdraw', 'Withdraw'],
     ['withdrawals', '/withdrawals', 'Your withdrawals'],
     ['addresses', '/addresses', 'Address book'],
