@@ -58,7 +58,7 @@ async function after(page: Page, pieces: number, then: (route: Route) => unknown
 const letThrough = (page: Page) => page.unroute('**/v1/recordings/*');
 
 async function choose(customer: Customer, name: string, mimeType: string, buffer: Buffer): Promise<void> {
-  await customer.page.locator('input[type=file]').setInputFiles({ name, mimeType, buffer });
+  await customer.page.locator('input[type=file]').setInputFiles({ name, mimeType, buffer }, { timeout: 30_000 });
   await customer.page.getByRole('button', { name: 'Use this recording' }).click();
 }
 
@@ -99,7 +99,7 @@ test('a screen is recorded through the app, looked at, sent, and stands in the r
 
   await page.getByLabel('About', { exact: true }).selectOption('Creating a passkey failed');
   await ines.field('What did you see?').fill('A grey sheet, for a moment. <b>Then</b> nothing.');
-  await ines.button('Record the screen').click();
+  await ines.button('Record screen').click();
   // What to hide is said before anything is recorded.
   await expect(page.getByText('Close or cover codes, balances and messages.')).toBeVisible();
   await ines.button('Start recording').click();

@@ -15,7 +15,6 @@ export default {
   noneLine: 'If something fails, check this device first. If it still fails, write to us.',
   check: 'Check this device',
   new: 'New request',
-  lastWord: (when: string) => `Last word ${when}`,
   states: {
     new: 'Sent',
     open: 'We’re on it',
@@ -46,7 +45,7 @@ export default {
   emailMissing: 'We need an e-mail to answer to.',
   recording: 'Screen recording',
   recordingOptional: 'Optional. It shows us what words don’t.',
-  record: 'Record the screen',
+  record: 'Record screen',
   recordAgain: 'Record again',
   choose: 'Choose a file',
   hide: (days: number) => `Hide codes and balances before you record. Only support sees it, for ${days} days.`,
