@@ -24,8 +24,8 @@ func (s *Server) Routes() []Route {
 		{get, "/v1/session", Public, 0, plain(s.signedIn)},
 		{post, "/v1/registrations", Browser, 201, take(s.register)},
 		{post, "/v1/login", Browser, 201, take(s.login)},
-		{post, "/v1/login/passkey/options", Browser, 0, take(s.loginOptions)},
-		{post, "/v1/login/passkey", Browser, 0, take(s.loginPasskey)},
+		{post, "/v1/login/passkey/options", Browser, 0, s.current(take(s.loginOptions))},
+		{post, "/v1/login/passkey", Browser, 0, s.current(take(s.loginPasskey))},
 		{post, "/v1/password-resets", Browser, 201, take(s.resetPassword)},
 		{post, "/v1/not-me/lookup", Public, 0, take(s.notMe)},
 		{post, "/v1/not-me/freeze", Public, 0, take(s.notMeFreeze)},
@@ -36,8 +36,8 @@ func (s *Server) Routes() []Route {
 		{del, "/v1/verifications/{id}", Public, 0, plain(s.abandon)},
 		{post, "/v1/verifications/{id}/send", Public, 0, take(s.send)},
 		{post, "/v1/verifications/{id}/codes", Public, 0, take(s.codes)},
-		{post, "/v1/verifications/{id}/challenge", SignedIn, 0, take(s.challenge)},
-		{post, "/v1/verifications/{id}/passkey", SignedIn, 0, take(s.passkeyAnswer)},
+		{post, "/v1/verifications/{id}/challenge", SignedIn, 0, s.current(take(s.challenge))},
+		{post, "/v1/verifications/{id}/passkey", SignedIn, 0, s.current(take(s.passkeyAnswer))},
 		{get, "/v1/verifications/{id}/passkeys", Public, 0, plain(s.choices)},
 		{post, "/v1/verifications/{id}/finish", Public, 0, take(s.finish)},
 
@@ -66,6 +66,16 @@ func (s *Server) Routes() []Route {
 
 		// When something fails.
 		{post, "/v1/attempts", Browser, 0, take(s.reportAttempt)},
+		{post, "/v1/tickets", Browser, 201, take(s.openTicket)},
+		{get, "/v1/tickets", SignedIn, 0, plain(s.tickets)},
+		{get, "/v1/tickets/{id}", SignedIn, 0, plain(s.ticket)},
+		{post, "/v1/tickets/{id}/messages", SignedIn, 201, take(s.writeTicket)},
+		{post, "/v1/tickets/lookup", Public, 0, take(s.lookUpTicket)},
+		{post, "/v1/tickets/lookup/messages", Public, 201, take(s.writeTicketByLink)},
+		{get, "/v1/recordings/{id}", Public, 0, plain(s.recording)},
+		{post, "/v1/recordings", Browser, 201, take(s.beginRecording)},
+		{patch, "/v1/recordings/{id}", Public, 0, s.appendPiece},
+		{del, "/v1/recordings/{id}", Public, 0, plain(s.deleteRecording)},
 
 		// For machines.
 		{get, "/openapi.json", Public, 0, plain(s.openapi)},
@@ -83,7 +93,8 @@ func (s *Server) config(context.Context, *request) (any, error) {
 	if s.Config.Fiat != "" {
 		fiat = &s.Config.Fiat
 	}
-	return map[string]any{"name": s.Config.Name, "rp_id": s.Engine.RP.ID, "rp_name": s.Engine.RP.Name, "demo": s.Config.Demo, "build": s.Config.Build, "password_min": password.MinLength, "fiat": fiat}, nil
+	return map[string]any{"name": s.Config.Name, "rp_id": s.Engine.RP.ID, "rp_name": s.Engine.RP.Name, "demo": s.Config.Demo, "build": s.Config.Build, "password_min": password.MinLength, "fiat": fiat,
+		"apps": append([]AppVersion{}, s.Config.Apps...)}, nil
 }
 
 // signedIn answers an app that opens: GET /v1/account would refuse, and browsers write refusals into their consoles.

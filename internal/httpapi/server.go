@@ -5,6 +5,7 @@
 package httpapi
 
 import (
+	"cmp"
 	"context"
 	"encoding/hex"
 	"encoding/json"
@@ -27,7 +28,7 @@ import (
 	"countersign/internal/withdrawal"
 )
 
-// maxBody is the largest request in bytes.
+// maxBody is the largest request in bytes, where its route says nothing else.
 const maxBody = 64 << 10
 
 // Config is how the API meets the world.
@@ -41,6 +42,10 @@ type Config struct {
 	Build          string
 	// Fiat is the currency of demo figures, "" for none.
 	Fiat string
+	// Apps are the native clients that there are.
+	Apps []AppVersion
+	// PieceTime is how long one piece of a recording may take to arrive; 0 is a minute.
+	PieceTime time.Duration
 }
 
 // Server answers API requests. Its fields are set once, before Handler is called.
@@ -50,19 +55,23 @@ type Server struct {
 	Accounts    *account.Service
 	Withdrawals *withdrawal.Service
 	Support     *support.Service
+	Recordings  *support.Recordings
 	Logger      *slog.Logger
 	// App serves everything that is not the API.
 	App http.Handler
 	// OpenAPI is the API's description.
 	OpenAPI []byte
 
-	secure   bool // behind https: cookies are Secure, and browsers are told to stay there
+	build    []string // the value of X-Build
+	secure   bool     // behind https: cookies are Secure, and browsers are told to stay there
 	browsers browsers
+	uploads  uploads
 }
 
 // Handler puts the routes together.
 func (s *Server) Handler() http.Handler {
 	s.secure = strings.HasPrefix(s.Config.Origins[0], "https://")
+	s.build = []string{s.Config.Build}
 	mux := http.NewServeMux()
 	for _, rt := range s.Routes() {
 		mux.Handle(rt.Method+" "+rt.Path, s.adapt(rt))
@@ -158,7 +167,8 @@ func (s *Server) adapt(rt Route) http.Handler {
 		start := time.Now() //nolint:forbidigo // a duration for the log, not a time that rules depend on
 		rec := &recorder{ResponseWriter: w, status: http.StatusOK}
 		maps.Copy(rec.Header(), ofAPI)
-		r.Body = http.MaxBytesReader(rec, r.Body, maxBody)
+		rec.Header()["X-Build"] = s.build
+		r.Body = http.MaxBytesReader(rec, r.Body, cmp.Or(largeBodies[rt.Method+" "+rt.Path], maxBody))
 		rq := &request{http: r, id: hex.EncodeToString(secret.Random(8))}
 		rec.Header().Set("X-Request-Id", rq.id)
 		defer func() {
@@ -182,6 +192,10 @@ func (s *Server) adapt(rt Route) http.Handler {
 }
 
 func (s *Server) call(rt Route, rq *request, w http.ResponseWriter) (any, error) {
+	var err error
+	if rq.caller.App, err = readApp(rq.http); err != nil {
+		return nil, err
+	}
 	switch rt.Access {
 	case SignedIn:
 		if rq.session() == nil {
@@ -254,6 +268,9 @@ func (r *recorder) WriteHeader(status int) {
 	r.status = status
 	r.ResponseWriter.WriteHeader(status)
 }
+
+// Unwrap lets http.ResponseController set deadlines.
+func (r *recorder) Unwrap() http.ResponseWriter { return r.ResponseWriter }
 
 // take makes a route's function from one that wants a decoded body.
 func take[In any](fn func(context.Context, *request, In) (any, error)) func(context.Context, *request, http.ResponseWriter) (any, error) {

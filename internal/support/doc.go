@@ -7,6 +7,7 @@
 //	attempts.go    ceremonies step by step: what the engine tells (Observe), and what the customer's device adds (Report)
 //	environment.go what a device may say of itself: short lists and patterns, never free text
 //	tickets.go     requests: opened with a session or without one, read, answered
+//	views.go       a request as its customer sees it
 //	link.go        the request of somebody without a session, by the link that was sent to their address
 //	desk.go        what operators do with requests; the desk (internal/desk) asks who they are and what they may do
 //	recordings.go  recordings of screens: taken in pieces, checked, sealed, deleted when their time is over

@@ -14,6 +14,7 @@ type Service struct {
 	Engine *verification.Engine
 	// Retention is how long a request is kept after it was resolved, with its messages and recordings.
 	Retention time.Duration
+	Limits    Limits
 }
 
 // DefaultRetention is how long requests are kept where the operator says nothing else.

@@ -19,6 +19,7 @@ import (
 	"countersign/internal/policy"
 	"countersign/internal/secret"
 	"countersign/internal/store"
+	"countersign/internal/support"
 	"countersign/internal/verification"
 )
 
@@ -107,10 +108,13 @@ func Config(path, name string, clock func() time.Time, carrier delivery.Carrier)
 	limits := verification.DefaultLimits()
 	// One address stands for many people here; the limits of one account, one destination and of guesses stay.
 	limits.Begins.Limit, limits.SendFrom.Limit = 100_000, 100_000
+	recordings := support.DefaultRecordingLimits()
+	recordings.Reserve = 0 // whatever this machine has left
 	return app.Config{
 		Database: path, Keys: keys, Name: "Bank", RPID: RPID, Origins: []string{Origin, Second}, Policy: policy.Default(), Holds: policy.DefaultHolds(),
 		Limits: limits, Catalogue: asset.Default(), Clock: clock, Logger: slog.New(slog.DiscardHandler), Build: "test",
-		Carriers: map[string]delivery.Carrier{delivery.ChannelEmail: carrier, delivery.ChannelSMS: carrier},
+		RecordingLimits: &recordings,
+		Carriers:        map[string]delivery.Carrier{delivery.ChannelEmail: carrier, delivery.ChannelSMS: carrier},
 	}, err
 }
 

@@ -196,6 +196,8 @@ export default {
     'sessions.ended': 'Devices were signed out',
     'address.saved': 'An address was saved',
     'withdrawal.approved': 'A withdrawal was approved',
+    'ticket.opened': 'You asked for help',
+    'ticket.message': 'You wrote to support',
   } as Record<string, string>,
   whatOther: 'A change to your account',
 };
