@@ -14,7 +14,8 @@ test.describe('F1: signing in takes a face or fingerprint, no password and no co
     expect(call?.options.allowCredentials ?? [], 'no account is named').toEqual([]);
 
     const asked = ines.gate.requests.filter((each) => each.method === 'POST').map((each) => new URL(each.url).pathname);
-    expect(new Set(asked)).toEqual(new Set(['/v1/login/passkey/options', '/v1/login/passkey']));
+    // How the try went is told beside it, in its own time.
+    expect(new Set(asked.filter((path) => path !== '/v1/attempts'))).toEqual(new Set(['/v1/login/passkey/options', '/v1/login/passkey']));
     expect(JSON.stringify(ines.gate.requests), 'nobody typed who they are').not.toContain(ines.email);
 
     const account = await ines.get<{ session: { method: string } }>('/v1/account');

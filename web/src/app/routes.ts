@@ -27,6 +27,10 @@ const table = {
   '/not-me': { needs: 'any', screen: 'security/NotMe' },
   '/help': { needs: 'any', screen: 'security/Help' },
   '/doctor': { needs: 'any', screen: 'doctor/Doctor' },
+  '/support': { needs: 'any', screen: 'support/Requests' },
+  '/support/new': { needs: 'any', screen: 'support/NewRequest' },
+  '/support/link': { needs: 'any', screen: 'support/Requests' },
+  '/support/:id': { needs: 'session', screen: 'support/Request' },
 
   '/withdraw': { needs: 'session', screen: 'withdraw/Withdraw' },
   '/withdraw/:id': { needs: 'session', screen: 'withdraw/Review' },

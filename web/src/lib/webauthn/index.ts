@@ -122,7 +122,7 @@ interface LoginOptions {
  * (hybrid) or a security key first, where the browser listens to it.
  */
 export async function signInWithPasskey(hint?: 'hybrid' | 'security-key'): Promise<Session> {
-  const { public_key } = await api.post<LoginOptions>('/v1/login/passkey/options', {}, { anonymous: true });
+  const public_key = await loginOptions();
   if (hint) public_key.hints = [hint];
   const credential = await ceremony('get', null, public_key.timeout ?? 300_000, (signal) =>
     navigator.credentials.get({ publicKey: requestOptions(public_key), signal }),
@@ -130,6 +130,21 @@ export async function signInWithPasskey(hint?: 'hybrid' | 'security-key'): Promi
   const session = await refusable('sign_in', null, () => finishLogin(credential));
   noteAttempt('sign_in', null, { step: 'done' });
   return session;
+}
+
+/** Fetches what to ask the device; a Cancel that comes before the device is asked counts too. */
+async function loginOptions(): Promise<PublicKeyCredentialRequestOptionsJSON> {
+  running?.abort();
+  const controller = new AbortController();
+  running = controller;
+  try {
+    const options = { anonymous: true, signal: controller.signal };
+    return (await api.post<LoginOptions>('/v1/login/passkey/options', {}, options)).public_key;
+  } catch (error) {
+    throw controller.signal.aborted ? new PasskeyError('aborted', true, 0, error) : error;
+  } finally {
+    if (running === controller) running = undefined;
+  }
 }
 
 function finishLogin(credential: Credential): Promise<Session> {

@@ -185,8 +185,8 @@ export default {
   codesRow: 'Use codes instead',
   codesRowLine: (factors: FactorKind[]) =>
     `From ${and(factors.map((kind) => ({ email: 'e-mail', phone: 'SMS', authenticator: 'app' })[kind]))}`,
-  noWindow: 'No window came up?',
-  noWindowLine: 'Check this device',
+  checkDevice: 'Check this device',
+  checkDeviceLine: 'Why no window came up, and what mends it',
   confirmAgain: 'Confirm again',
 
   // codes
