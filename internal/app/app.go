@@ -131,6 +131,14 @@ func New(ctx context.Context, c Config) (*App, error) {
 		return nil, errors.Join(err, db.Close())
 	}
 	a.Desk = &desk.Service{Engine: a.Engine, Holds: c.Holds, Origins: c.Origins, Database: c.Database, Build: c.Build, Demo: c.Demo, Carriers: c.Carriers, Outside: c.Outside}
+	a.Desk.OpenRecording = func(ctx context.Context, id string) (*desk.Recording, error) {
+		r, err := a.Recordings.OpenSent(ctx, id)
+		if err != nil {
+			return nil, err
+		}
+		return &desk.Recording{ReadSeeker: r, AccountID: r.AccountID, MediaType: r.MediaType, CreatedAt: r.CreatedAt}, nil
+	}
+	a.Desk.Free = a.Recordings.Blobs.Free
 	a.API = &httpapi.Server{
 		Config: httpapi.Config{Origins: c.Origins, TrustedProxies: c.TrustedProxies, Name: c.Name, Demo: c.Demo, Build: c.Build, Apps: c.Apps, PieceTime: c.PieceTime},
 		Engine: a.Engine, Accounts: a.Accounts, Withdrawals: a.Withdrawals, Support: a.Support, Recordings: a.Recordings, Desk: a.Desk, Logger: c.Logger, App: c.Web, OpenAPI: api.OpenAPI,

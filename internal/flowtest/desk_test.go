@@ -245,6 +245,9 @@ var deskBodies = map[string]string{
 	"POST /v1/desk/accounts/find":              `{"by":"id","value":"acc_x"}`,
 	"POST /v1/desk/accounts/{id}/end-sessions": `{"reason":"asked by phone"}`,
 	"POST /v1/desk/accounts/{id}/hold":         `{"hours":1,"reason":"asked by phone"}`,
+	"POST /v1/desk/tickets/{id}/assign":        `{"operator":null}`,
+	"POST /v1/desk/tickets/{id}/messages":      `{"body":"We are on it."}`,
+	"POST /v1/desk/tickets/{id}/state":         `{"state":"resolved"}`,
 	"POST /v1/desk/operators":                  `{"name":"New Person","email":"new@bank.example","role":"support"}`,
 	"PATCH /v1/desk/operators/{id}":            `{"role":"support"}`,
 }

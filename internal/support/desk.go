@@ -88,13 +88,13 @@ type DeskTicket struct {
 	AccountID string `json:"-"`
 }
 
-// MaskID is an account's id as it is shown where the whole of it is not needed.
+// MaskID is an account's id as it is shown where the whole of it is not needed: its ends, by which two are told apart.
 func MaskID(id string) string {
-	kind, rest, _ := strings.Cut(id, "_")
+	_, rest, _ := strings.Cut(id, "_")
 	if len(rest) < 8 {
-		return kind
+		return rest
 	}
-	return kind + "_••••" + rest[len(rest)-4:]
+	return rest[:3] + " ••• " + rest[len(rest)-3:]
 }
 
 // act does what an operator asked for, and writes it down, refused or not.

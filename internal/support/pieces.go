@@ -16,6 +16,8 @@ import (
 // that it was opened with.
 type OpenedRecording struct {
 	*io.SectionReader // Read, Seek, ReadAt, Size
+	AccountID         string // whose it is; "" of somebody without one
+	TicketID          string // the request that it was sent with; "" while it was not
 	MediaType         string
 	CreatedAt         time.Time
 }
@@ -31,7 +33,16 @@ func (s *Recordings) Open(ctx context.Context, id string) (*OpenedRecording, err
 	if err != nil {
 		return nil, err
 	}
-	return &OpenedRecording{SectionReader: io.NewSectionReader(s.reader(ctx, r), 0, r.Bytes), MediaType: r.MediaType, CreatedAt: r.CreatedAt}, nil
+	return &OpenedRecording{SectionReader: io.NewSectionReader(s.reader(ctx, r), 0, r.Bytes), AccountID: r.AccountID, TicketID: r.TicketID, MediaType: r.MediaType, CreatedAt: r.CreatedAt}, nil
+}
+
+// OpenSent opens a recording for the desk: one that its owner has not sent with a request is not there.
+func (s *Recordings) OpenSent(ctx context.Context, id string) (*OpenedRecording, error) {
+	r, err := s.Open(ctx, id)
+	if err == nil && r.TicketID == "" {
+		return nil, refusal.NotFound("recording")
+	}
+	return r, err
 }
 
 // pieces reads a recording by its pieces, of which it keeps the last few.
