@@ -1,4 +1,11 @@
 import { expect, firstAdmin, ines as inesEmail, test } from './harness/test';
+import { sharesThisTab } from './harness/video';
+
+// The browser's own choice of screen cannot be answered in a test: the tab itself is taken.
+test.use({
+  launchOptions: async ({ launchOptions }, use) =>
+    use({ ...launchOptions, args: [...(launchOptions.args ?? []), '--auto-accept-this-tab-capture'] }),
+});
 
 test('an invitation is accepted with a passkey, which is the only way in from then on', async ({ colleague, demo }) => {
   const operator = await colleague();
@@ -149,5 +156,101 @@ test('the numbers are there as plots and as a table, and say where nothing was c
   await expect(daily.getByRole('row')).toHaveCount(8);
   await expect(daily.getByRole('row').last().getByRole('cell').first()).toHaveText('1');
   await admin.button('As plots').click();
-  await expect(daily).toHaveCount(0);
+  await expect(daily.getByRole('row')).toHaveCount(0);
+});
+
+test('a failure that was recorded is played and sought beside what happened, answered, and resolved', async ({
+  admin,
+  ines,
+}) => {
+  const markup = '<img src=x onerror="document.title=1"> It closed <b>by itself</b>.';
+  await sharesThisTab(ines);
+  await ines.signInWithPasskey();
+  await ines.open('/support/new');
+  await ines.page.getByLabel('About', { exact: true }).selectOption('Confirming a withdrawal failed');
+  await ines.field('What did you see?').fill(markup);
+  await ines.button('Record screen').click();
+  await ines.button('Start recording').click();
+  const bar = ines.page.getByRole('region', { name: 'Recording your screen' });
+  await expect(bar).toContainText('0:01');
+  await ines.page.getByRole('link', { name: 'Withdraw', exact: true }).first().click();
+  await ines.fillInWithdrawal();
+  await ines.device.recognises(false);
+  const reported = ines.page.waitForResponse((answer) => answer.url().endsWith('/v1/attempts') && answer.ok());
+  await ines.button('Confirm with passkey').click();
+  await reported;
+  await expect(bar).toContainText(/0:0[4-9]/);
+  await ines.page.keyboard.press('Escape');
+  await bar.getByRole('button', { name: 'Stop' }).click();
+  await ines.page.getByRole('button', { name: 'Use this recording' }).click();
+  await expect(ines.page.getByText('Uploaded', { exact: true })).toBeVisible();
+  await ines.button('Send').click();
+  await expect(ines.page).toHaveURL(/\/support\/tkt_/);
+
+  // Who has nothing of their own sees what nobody has.
+  await admin.open('/operator');
+  await admin.page.getByRole('link', { name: /^Confirming with a passkey failed .*Recording$/ }).click();
+  await expect(admin.page.getByText(markup)).toBeVisible();
+  await expect(admin.page.locator('main img, main b b')).toHaveCount(0);
+  await expect(admin.heading('What happened')).toBeVisible();
+  await expect(admin.page.getByText('Likely cause')).toBeVisible();
+
+  const video = admin.page.locator('video');
+  const at = () => video.evaluate((each: HTMLVideoElement) => each.currentTime);
+  await expect.poll(() => video.evaluate((each: HTMLVideoElement) => each.duration)).toBeLessThan(60);
+  await expect.poll(at).toBe(0);
+  await admin.button('Play').click();
+  await expect.poll(at).toBeGreaterThan(0.3);
+  await admin.button('Pause').click();
+  const place = admin.page.getByRole('listitem').filter({ hasText: 'Device closed the request' }).getByRole('button');
+  const [minutes = 0, seconds = 0] = (await place.innerText()).split(':').map(Number);
+  await place.click();
+  await expect.poll(at).toBeGreaterThanOrEqual(minutes * 60 + seconds);
+  await admin.button('Pause').click();
+  const slider = admin.page.getByRole('slider', { name: 'Place in the recording' });
+  await slider.press('Home');
+  await expect.poll(at).toBe(0);
+
+  await admin.button('Screen lock steps').click();
+  await admin.field('Reply').press('Control+End');
+  await admin.field('Reply').pressSequentially(' <i>Tomas</i>');
+  await admin.button('Send reply').click();
+  await expect(admin.page.getByText('Reply sent')).toBeVisible();
+  await expect(admin.page.getByText('<i>Tomas</i>')).toBeVisible();
+  await expect(admin.page.getByText(`assigned to ${firstAdmin}`)).toBeVisible();
+  await ines.page.reload();
+  await expect(ines.page.getByText('<i>Tomas</i>')).toBeVisible();
+  await ines.demo.inbox.next('email', (mail) => mail.text.includes('Your device told us that it has no screen lock'));
+
+  await admin.button('Assign').click();
+  await admin.dialog().getByRole('button', { name: 'Nobody' }).click();
+  await expect(admin.page.getByText('Nobody has it now')).toBeVisible();
+  await admin.button('Resolve').click();
+  await expect(admin.page.getByText(/^Everything here is deleted on /)).toBeVisible();
+  await admin.button('Reopen').click();
+  await expect(admin.button('Resolve')).toBeVisible();
+
+  await admin.open('/operator/log');
+  for (const act of ['Played a recording', 'Read a request', 'Answered a request', 'Assigned a request'])
+    await expect(admin.page.getByText(act).first()).toBeVisible();
+});
+
+test('an operator whose session ended goes on with the reply that was begun', async ({ admin, ines }) => {
+  await ines.signInWithPasskey();
+  await ines.open('/support/new');
+  await ines.page.getByLabel('About', { exact: true }).selectOption('Something else');
+  await ines.field('What did you see?').fill('Nothing works.');
+  await ines.button('Send').click();
+  await expect(ines.page).toHaveURL(/\/support\/tkt_/);
+  await admin.open('/operator');
+  await admin.page.getByRole('link', { name: /^Something else/ }).click();
+  await admin.field('Reply').fill('What exactly');
+  await admin.call('DELETE', '/v1/desk/session');
+  await admin.button('Send reply').click();
+  await expect(admin.dialog()).toContainText('Your session ended');
+  await admin.dialog().getByRole('button', { name: 'Sign in with your passkey' }).click();
+  await expect(admin.dialog()).toHaveCount(0);
+  await expect(admin.field('Reply')).toHaveValue('What exactly');
+  await admin.button('Send reply').click();
+  await expect(admin.page.getByText('Reply sent')).toBeVisible();
 });

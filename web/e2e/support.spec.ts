@@ -1,7 +1,7 @@
 import type { Page, Request, Route } from '@playwright/test';
 import type { Customer } from './harness/customer';
 import { expect, ines, test } from './harness/test';
-import { noisyVideo } from './harness/video';
+import { noisyVideo, sharesThisTab } from './harness/video';
 
 // The browser's own choice of screen cannot be answered in a test: the tab itself is taken.
 test.use({
@@ -16,20 +16,6 @@ interface Recording {
   state: string;
   bytes: number;
   stored: number;
-}
-
-/** Makes the tab the one that is shared. Chromium logs that it asks for a camera nobody wants when it is told so by a flag. */
-async function sharesThisTab(customer: Customer): Promise<void> {
-  customer.gate.expect(/camera is not allowed/);
-  await customer.page.addInitScript(() => {
-    if (typeof MediaDevices === 'undefined') return;
-    const real = Object.getOwnPropertyDescriptor(MediaDevices.prototype, 'getDisplayMedia')?.value as (
-      options: object,
-    ) => Promise<MediaStream>;
-    MediaDevices.prototype.getDisplayMedia = function (options) {
-      return real.call(this, { ...options, preferCurrentTab: true });
-    };
-  });
 }
 
 /** What was sent of recordings, and how it was answered. */

@@ -1,4 +1,5 @@
 import type { Page } from '@playwright/test';
+import type { Customer } from './customer';
 
 /** A real WebM of so many bytes at least, made by the browser itself from noise that compresses badly. */
 export async function noisyVideo(page: Page, atLeast: number): Promise<Buffer> {
@@ -41,4 +42,18 @@ export async function noisyVideo(page: Page, atLeast: number): Promise<Buffer> {
     return btoa(text);
   }, atLeast);
   return Buffer.from(base64, 'base64');
+}
+
+/** Makes the tab the one that is shared. Chromium logs that it asks for a camera nobody wants when it is told so by a flag. */
+export async function sharesThisTab(customer: Customer): Promise<void> {
+  customer.gate.expect(/camera is not allowed/);
+  await customer.page.addInitScript(() => {
+    if (typeof MediaDevices === 'undefined') return;
+    const real = Object.getOwnPropertyDescriptor(MediaDevices.prototype, 'getDisplayMedia')?.value as (
+      options: object,
+    ) => Promise<MediaStream>;
+    MediaDevices.prototype.getDisplayMedia = function (options) {
+      return real.call(this, { ...options, preferCurrentTab: true });
+    };
+  });
 }

@@ -18,7 +18,7 @@ export default {
   states: {
     new: 'Sent',
     open: 'We’re on it',
-    waiting: 'Waiting for you',
+    waiting: 'Waiting for us',
     answered: 'Answered',
     resolved: 'Closed',
   } satisfies Record<TicketState, string>,
