@@ -15,7 +15,9 @@ test.describe('F1: signing in takes a face or fingerprint, no password and no co
 
     const asked = ines.gate.requests.filter((each) => each.method === 'POST').map((each) => new URL(each.url).pathname);
     // How the try went is told beside it, in its own time.
-    expect(new Set(asked.filter((path) => path !== '/v1/attempts'))).toEqual(new Set(['/v1/login/passkey/options', '/v1/login/passkey']));
+    expect(new Set(asked.filter((path) => path !== '/v1/attempts'))).toEqual(
+      new Set(['/v1/login/passkey/options', '/v1/login/passkey']),
+    );
     expect(JSON.stringify(ines.gate.requests), 'nobody typed who they are').not.toContain(ines.email);
 
     const account = await ines.get<{ session: { method: string } }>('/v1/account');
