@@ -1,5 +1,5 @@
 import type { Topic } from '$lib/api/types';
-import { lastAttempt, type Attempt } from '$lib/webauthn/attempt';
+import { troubledAttempt, type Attempt } from '$lib/webauthn/attempt';
 import { dropOld } from './kept';
 import { Upload } from './upload.svelte';
 
@@ -40,7 +40,7 @@ class RequestDraft {
     } catch {
       // Kept by nobody: it begins empty.
     }
-    const attempt = lastAttempt();
+    const attempt = troubledAttempt();
     this.topic = saved?.topic ?? (attempt?.failure ? byOperation[attempt.operation] : 'other');
     this.body = saved?.body ?? '';
     this.email = saved?.email ?? '';
