@@ -3,7 +3,10 @@ import { lookalike, type Customer } from './customer';
 import { noisyVideo } from './video';
 
 /** Called at each screen; it may change the window's size and colours, but not where the page is. */
-export type Stop = (name: string, where: Customer) => Promise<void>;
+export type Stop = (name: string, where: Sight) => Promise<void>;
+
+/** Whoever's page is looked at: a customer's or an operator's. */
+export type Sight = Pick<Customer, 'page'>;
 
 /** What can be seen without signing in. */
 export async function signedOut(visitor: Customer, stop: Stop): Promise<void> {
@@ -293,7 +296,7 @@ async function settled(customer: Customer): Promise<void> {
 
 /** Shows the page in this size and these colours, and ends whatever moves, but what moves for ever. */
 export async function dress(
-  { page }: Customer,
+  { page }: Sight,
   { colorScheme, ...size }: { width: number; height: number; colorScheme: 'light' | 'dark' },
 ): Promise<void> {
   await page.setViewportSize(size);
