@@ -15,7 +15,7 @@ import (
 // OpenedRecording is a recording that is read. It decrypts only the pieces that are asked for, and is good as long as the context
 // that it was opened with.
 type OpenedRecording struct {
-	*io.SectionReader // Read, Seek, ReadAt, Size
+	*io.SectionReader        // Read, Seek, ReadAt, Size
 	AccountID         string // whose it is; "" of somebody without one
 	TicketID          string // the request that it was sent with; "" while it was not
 	MediaType         string

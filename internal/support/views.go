@@ -125,4 +125,3 @@ func attemptOf(tx *store.Tx, t *store.Ticket) (*store.Attempt, []StepView, error
 	}
 	return a, steps, err
 }
-

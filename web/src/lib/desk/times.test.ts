@@ -54,5 +54,5 @@ it('waiting is told in the largest whole unit', () => {
 });
 
 it('a device’s answer keeps a decimal only while it is short', () => {
-  expect([took(412), took(12_345), took(undefined), took(null)]).toEqual(['0.4 s', '12 s', '', '']);
+  expect([took(41), took(412), took(12_345), took(undefined), took(null)]).toEqual(['41 ms', '0.4 s', '12 s', '', '']);
 });

@@ -52,8 +52,9 @@ export function age(since: string, now: number = Date.now()): string {
   return hours < 48 ? `${hours} h` : `${Math.floor(hours / 24)} d`;
 }
 
-/** "0.4 s", "12 s": how long a device took to answer. */
+/** "41 ms", "0.4 s", "12 s": how long a device took to answer. */
 export function took(ms: number | null | undefined): string {
   if (ms === undefined || ms === null) return '';
+  if (ms < 100) return `${Math.round(ms)} ms`;
   return ms < 10_000 ? `${(ms / 1000).toFixed(1)} s` : `${Math.round(ms / 1000)} s`;
 }
