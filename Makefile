@@ -45,6 +45,7 @@ lint: $(DIST)
 ## test-go: Go tests with the race detector
 .PHONY: test-go
 test-go: $(DIST)
+	@scripts/need-versitygw >/dev/null
 	go test -race -timeout 20m ./...
 
 ## test-web: unit tests of the web app

@@ -17,9 +17,11 @@ import (
 
 	"countersign/internal/app"
 	"countersign/internal/asset"
+	"countersign/internal/blob"
 	"countersign/internal/delivery"
 	"countersign/internal/policy"
 	"countersign/internal/secret"
+	"countersign/internal/support"
 	"countersign/internal/verification"
 
 	"golang.org/x/net/publicsuffix"
@@ -31,7 +33,7 @@ type setting struct {
 }
 
 // secrets are the settings that nothing prints. None of them has a default.
-var secrets = []string{"master-key", "smtp-password", "sms-token"}
+var secrets = []string{"master-key", "smtp-password", "sms-token", "s3-secret-key"}
 
 func (s setting) variable() string {
 	return "COUNTERSIGN_" + strings.ToUpper(strings.ReplaceAll(s.name, "-", "_"))
@@ -62,6 +64,15 @@ var settings = []setting{
 	{"hold-second-factor", "24h", "after an account older than a day goes from one factor to two; 24h or more"},
 	{"hold-unfrozen", "72h", "after unfreezing; 72h or more"},
 	{"new-address-wait", "0s", "how long a new address waits before anything is sent to it, by either way"},
+	{"apps", "", "JSON file with the native clients, the newest version of each and the oldest that is allowed (docs/configuration.md has its form)"},
+	{"recordings", "", "where recordings of screens are kept, sealed: a folder, or s3://bucket/prefix. Default: the folder recordings beside the database"},
+	{"s3-endpoint", "", "https address of the S3-compatible store. Default: Amazon's"},
+	{"s3-region", "us-east-1", "its region"},
+	{"s3-access-key", "", "access key of that store"},
+	{"s3-secret-key", "", "its secret"},
+	{"recording-limit", "100", "size of a recording at most, in MiB; without a session half of it, and 50 at most"},
+	{"recording-minutes", "5", "length of a recording at most"},
+	{"support-retention", "720h", "span for which a request for help is kept after it was resolved, with its recordings; 1h to 8760h"},
 	{"no-passkey-for", "", "purposes, separated by commas, for which only codes serve: tightens the policy"},
 }
 
@@ -120,6 +131,8 @@ func configure(v map[string]string, logger *slog.Logger) (app.Config, error) {
 		{"trusted-proxies", func() (err error) { c.TrustedProxies, err = prefixes(v["trusted-proxies"]); return err }},
 		{"hold-…, no-passkey-for", func() (err error) { c.Policy, c.Holds, err = tightened(v); return err }},
 		{"catalogue", func() (err error) { c.Catalogue, err = catalogue(v["catalogue"]); return err }},
+		{"apps", func() (err error) { c.Apps, err = apps(v["apps"]); return err }},
+		{"recordings, s3-…, recording-…, support-retention", func() error { return recordings(v, &c) }},
 		{"smtp-…, sms-…", func() (err error) { c.Carriers, err = carriers(v); return err }},
 	}
 	for _, s := range steps {
@@ -128,6 +141,34 @@ func configure(v map[string]string, logger *slog.Logger) (app.Config, error) {
 		}
 	}
 	return c, nil
+}
+
+// recordings reads where recordings are kept, how much is taken, and for how long. Whether it works there is tried at the start.
+func recordings(v map[string]string, c *app.Config) error {
+	c.Recordings = v["recordings"]
+	c.RecordingsAccess = blob.Access{Endpoint: v["s3-endpoint"], Region: v["s3-region"], AccessKey: v["s3-access-key"], SecretKey: v["s3-secret-key"]}
+	if c.Recordings != "" {
+		if err := blob.Check(c.Recordings, c.RecordingsAccess); err != nil {
+			return err
+		}
+	}
+	limits := support.DefaultRecordingLimits()
+	size, err := strconv.ParseInt(v["recording-limit"], 10, 64)
+	if err != nil || size < 1 || size > 1024 {
+		return fmt.Errorf("recording-limit: %q is not a number of MiB from 1 to 1024", v["recording-limit"])
+	}
+	minutes, err := strconv.Atoi(v["recording-minutes"])
+	if err != nil || minutes < 1 || minutes > 60 {
+		return fmt.Errorf("recording-minutes: %q is not a number of minutes from 1 to 60", v["recording-minutes"])
+	}
+	limits.Bytes, limits.Duration = size<<20, time.Duration(minutes)*time.Minute
+	limits.BytesWithoutSession = min(limits.BytesWithoutSession, max(limits.Bytes/2, 1<<20))
+	c.SupportRetention, err = time.ParseDuration(v["support-retention"])
+	if err != nil || c.SupportRetention < time.Hour || c.SupportRetention > 365*24*time.Hour {
+		return fmt.Errorf("support-retention: %q is not a span from 1h to 8760h, such as 720h for 30 days", v["support-retention"])
+	}
+	limits.Retention, c.RecordingLimits = c.SupportRetention, &limits
+	return nil
 }
 
 func masterKey(v map[string]string) (*secret.Keys, error) {
@@ -232,6 +273,18 @@ func catalogue(file string) (asset.Catalogue, error) {
 	}
 	defer f.Close()
 	return asset.Load(f)
+}
+
+func apps(file string) ([]app.AppVersion, error) {
+	if file == "" {
+		return nil, nil
+	}
+	f, err := os.Open(file)
+	if err != nil {
+		return nil, err
+	}
+	defer f.Close()
+	return app.LoadApps(f)
 }
 
 func carriers(v map[string]string) (map[string]delivery.Carrier, error) {

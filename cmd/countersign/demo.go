@@ -44,6 +44,10 @@ func runDemo(ctx context.Context, args []string, stdout, stderr io.Writer) error
 		return err
 	}
 	folder, _ := filepath.Abs(*data)
+	invitation := fmt.Sprintf("  The support desk   http://localhost:%d/operator\n", actual)
+	if d.Invitation != "" {
+		invitation = fmt.Sprintf("  Desk: %s\n  (make yourself an admin there; the link works once, and for 72 hours)\n", d.Invitation)
+	}
 	fmt.Fprintf(stdout, `
   Countersign demo:  http://localhost:%d
 
@@ -52,12 +56,12 @@ func runDemo(ctx context.Context, args []string, stdout, stderr io.Writer) error
   or as              %s
   with password      %s
   The codes are at   http://localhost:%d/demo/inbox (both sign in with the authenticator app's)
-
+%s
   Try: sign in with the codes, then avatar (top left) > Security > Passkey > Create passkey,
   sign out, sign in with the passkey, and approve a withdrawal with it.
   Data is kept in %s. Ctrl-C ends the demo.
 
-`, actual, demo.Accounts[0].Email, demo.Accounts[0].Password, demo.Accounts[1].Email, demo.Accounts[1].Password, actual, folder)
+`, actual, demo.Accounts[0].Email, demo.Accounts[0].Password, demo.Accounts[1].Email, demo.Accounts[1].Password, actual, invitation, folder)
 	return serve(ctx, d.App, d.Handler, logger, listeners...)
 }
 

@@ -19,6 +19,8 @@ const usage = `countersign: log in with face or fingerprint, and approve a withd
   countersign serve     the service (see "countersign config" for its settings)
   countersign config    the reference of all settings
   countersign keys new  print a new random master key
+  countersign operators invite
+                        invite somebody to the support desk, and print the link
   countersign decline   decline a requested withdrawal
   countersign restored  end what a restored backup would revive; before serving it
   countersign version   print the version
@@ -53,6 +55,8 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) error {
 		return nil
 	case "keys":
 		return runKeys(rest, stdout)
+	case "operators":
+		return runOperators(ctx, rest, os.Getenv, time.Now, stdout, stderr)
 	case "decline":
 		return runDecline(ctx, rest, os.Getenv, stdout, stderr)
 	case "restored":

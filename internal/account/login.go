@@ -179,7 +179,7 @@ func (s *Service) finishLogin(tx *store.Tx, c *verification.Completed) (*verific
 // LoginOptions makes the options for signing in with a discoverable passkey. It stores nothing.
 func (s *Service) LoginOptions(c verification.Caller) (json.RawMessage, error) {
 	e := s.Engine
-	challenge := verification.SealLoginChallenge(e.Keys, e.DB.Epoch(), e.DB.Now(), c.Origin, e.RP.ID)
+	challenge := verification.SealChallenge(e.Keys, e.DB.Epoch(), e.DB.Now(), verification.LoginChallenge, c.Origin, e.RP.ID)
 	return passkey.Assertion{RP: e.RP, Origin: c.Origin, Challenge: challenge}.Options(nil)
 }
 
@@ -192,7 +192,7 @@ func (s *Service) LoginWithPasskey(ctx context.Context, c verification.Caller, c
 	}
 	var signedIn *SignedIn
 	err = e.DB.Update(ctx, func(tx *store.Tx) error {
-		nonce, expires, genuine, expired := verification.OpenLoginChallenge(e.Keys, tx.Epoch(), tx.Now, c.Origin, e.RP.ID, resp.Challenge)
+		nonce, expires, genuine, expired := verification.OpenChallenge(e.Keys, tx.Epoch(), tx.Now, verification.LoginChallenge, c.Origin, e.RP.ID, resp.Challenge)
 		if !genuine {
 			return s.refuseLogin(tx, c, "", &passkey.Refusal{Reason: "challenge is not ours for this origin", Step: "WebAuthn L3 §7.2 step 11"})
 		}

@@ -2,14 +2,17 @@
 package app
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"log/slog"
 	"maps"
 	"net/http"
 	"net/netip"
 	"os"
+	"path/filepath"
 	"runtime/debug"
 	"sync"
 	"time"
@@ -17,7 +20,9 @@ import (
 	"countersign/api"
 	"countersign/internal/account"
 	"countersign/internal/asset"
+	"countersign/internal/blob"
 	"countersign/internal/delivery"
+	"countersign/internal/desk"
 	"countersign/internal/httpapi"
 	"countersign/internal/notice"
 	"countersign/internal/passkey"
@@ -29,6 +34,12 @@ import (
 	"countersign/internal/verification"
 	"countersign/internal/withdrawal"
 )
+
+// AppVersion is a native client: the newest version that there is, and the oldest that still takes part in ceremonies.
+type AppVersion = httpapi.AppVersion
+
+// LoadApps reads a list of native clients, as JSON, and says what is wrong with it.
+func LoadApps(r io.Reader) ([]AppVersion, error) { return httpapi.LoadApps(r) }
 
 // Config is what an installation decides. Every field must be set unless it says otherwise.
 type Config struct {
@@ -54,6 +65,21 @@ type Config struct {
 	// Fiat makes the demo's figures; nil elsewhere.
 	Fiat func(assetCode, amount string) (asset.Amount, bool)
 	Demo bool
+	// Apps are the native clients that there are; empty for none.
+	Apps []AppVersion
+	// SupportRetention is how long a request for help is kept after it was resolved, and its recordings; 0 is support.DefaultRetention.
+	SupportRetention time.Duration
+	// Outside is how the desk's check fetches the public addresses back; nil is the network.
+	Outside http.RoundTripper
+	// Recordings is where recordings lie: a folder, or s3://bucket/prefix with RecordingsAccess; "" is the folder "recordings" beside
+	// the database. RecordingsStore, where it is set, takes the place of both.
+	Recordings       string
+	RecordingsAccess blob.Access
+	RecordingsStore  blob.Store
+	// RecordingLimits are how much is taken; nil is support.DefaultRecordingLimits.
+	RecordingLimits *support.RecordingLimits
+	// PieceTime is how long a piece of a recording may take to arrive; 0 is a minute.
+	PieceTime time.Duration
 }
 
 // How many passwords are hashed at once, each with 19 MiB and most of a core, and how many more may wait for that.
@@ -69,6 +95,8 @@ type App struct {
 	Accounts    *account.Service
 	Withdrawals *withdrawal.Service
 	Support     *support.Service
+	Desk        *desk.Service
+	Recordings  *support.Recordings
 	API         *httpapi.Server
 	Handler     http.Handler
 	Worker      *delivery.Worker
@@ -80,6 +108,9 @@ type App struct {
 
 // New opens the database and puts everything together. Run starts what works in the background.
 func New(ctx context.Context, c Config) (*App, error) {
+	if c.SupportRetention == 0 {
+		c.SupportRetention = support.DefaultRetention
+	}
 	db, err := store.Open(ctx, c.Database, c.Keys, c.Clock)
 	if err != nil {
 		return nil, err
@@ -94,11 +125,23 @@ func New(ctx context.Context, c Config) (*App, error) {
 	a.Accounts = &account.Service{Engine: a.Engine, Holds: c.Holds, CancelOpen: a.Withdrawals.CancelOpen}
 	a.Engine.Actions = a.Accounts.Actions()
 	maps.Copy(a.Engine.Actions, a.Withdrawals.Actions())
-	a.Support = &support.Service{Engine: a.Engine}
+	a.Support = &support.Service{Engine: a.Engine, Retention: c.SupportRetention, Limits: support.DefaultLimits()}
 	a.Engine.Observe = a.Support.Observe
+	if a.Recordings, err = recordings(ctx, c, a.Engine); err != nil {
+		return nil, errors.Join(err, db.Close())
+	}
+	a.Desk = &desk.Service{Engine: a.Engine, Holds: c.Holds, Origins: c.Origins, Database: c.Database, Build: c.Build, Demo: c.Demo, Carriers: c.Carriers, Outside: c.Outside}
+	a.Desk.OpenRecording = func(ctx context.Context, id string) (*desk.Recording, error) {
+		r, err := a.Recordings.OpenSent(ctx, id)
+		if err != nil {
+			return nil, err
+		}
+		return &desk.Recording{ReadSeeker: r, AccountID: r.AccountID, MediaType: r.MediaType, CreatedAt: r.CreatedAt}, nil
+	}
+	a.Desk.Free = a.Recordings.Blobs.Free
 	a.API = &httpapi.Server{
-		Config: httpapi.Config{Origins: c.Origins, TrustedProxies: c.TrustedProxies, Name: c.Name, Demo: c.Demo, Build: c.Build},
-		Engine: a.Engine, Accounts: a.Accounts, Withdrawals: a.Withdrawals, Support: a.Support, Logger: c.Logger, App: c.Web, OpenAPI: api.OpenAPI,
+		Config: httpapi.Config{Origins: c.Origins, TrustedProxies: c.TrustedProxies, Name: c.Name, Demo: c.Demo, Build: c.Build, Apps: c.Apps, PieceTime: c.PieceTime},
+		Engine: a.Engine, Accounts: a.Accounts, Withdrawals: a.Withdrawals, Support: a.Support, Recordings: a.Recordings, Desk: a.Desk, Logger: c.Logger, App: c.Web, OpenAPI: api.OpenAPI,
 	}
 	if c.Fiat != nil {
 		a.API.Config.Fiat = "USD"
@@ -108,7 +151,25 @@ func New(ctx context.Context, c Config) (*App, error) {
 	return a, nil
 }
 
-// Run delivers messages, expires withdrawals and purges until ctx is done.
+// recordings opens where recordings lie.
+func recordings(ctx context.Context, c Config, e *verification.Engine) (*support.Recordings, error) {
+	limits := support.DefaultRecordingLimits()
+	limits.Retention = c.SupportRetention
+	if c.RecordingLimits != nil {
+		limits = *c.RecordingLimits
+	}
+	blobs := c.RecordingsStore
+	if blobs == nil {
+		at := cmp.Or(c.Recordings, filepath.Join(filepath.Dir(c.Database), "recordings"))
+		var err error
+		if blobs, err = blob.Open(ctx, at, c.RecordingsAccess); err != nil {
+			return nil, fmt.Errorf("recordings: %w", err)
+		}
+	}
+	return &support.Recordings{Engine: e, Blobs: blobs, Limits: limits}, nil
+}
+
+// Run delivers messages, expires withdrawals, deletes old recordings and purges until ctx is done.
 func (a *App) Run(ctx context.Context) {
 	var wait sync.WaitGroup
 	wait.Go(func() {
@@ -118,6 +179,9 @@ func (a *App) Run(ctx context.Context) {
 	})
 	wait.Go(func() { a.every(ctx, 10*time.Second, "expire", a.expire) })
 	wait.Go(func() { a.every(ctx, 10*time.Minute, "purge", a.DB.Purge) })
+	wait.Go(func() { a.every(ctx, 10*time.Minute, "delete requests for help", a.deleteTickets) })
+	wait.Go(func() { a.every(ctx, 10*time.Minute, "delete recordings", a.Recordings.Sweep) })
+	wait.Go(func() { a.every(ctx, 12*time.Hour, "delete stray recordings", a.Recordings.SweepStrays) })
 	wait.Go(func() { a.every(ctx, time.Minute, "watch the clock", a.watchClock) })
 	wait.Wait()
 }
@@ -125,6 +189,15 @@ func (a *App) Run(ctx context.Context) {
 func (a *App) expire(ctx context.Context) error {
 	for {
 		n, err := a.Withdrawals.ExpireOverdue(ctx)
+		if err != nil || n == 0 {
+			return err
+		}
+	}
+}
+
+func (a *App) deleteTickets(ctx context.Context) error {
+	for {
+		n, err := a.Support.DeleteOverdue(ctx)
 		if err != nil || n == 0 {
 			return err
 		}

@@ -14,8 +14,10 @@ var allowed = map[string]string{
 	"approval": "",
 
 	"internal/asset":    "",
+	"internal/blob":     "",
 	"internal/contact":  "",
 	"internal/delivery": "internal/policy",
+	"internal/media":    "",
 	"internal/passkey":  "",
 	"internal/password": "",
 	// Makes the list of common passwords; run by hand.
@@ -31,22 +33,24 @@ var allowed = map[string]string{
 	"internal/verification": "approval internal/delivery internal/notice internal/passkey internal/password internal/policy internal/refusal internal/secret internal/store internal/totp",
 
 	"internal/account":    "internal/contact internal/passkey internal/policy internal/refusal internal/secret internal/store internal/verification",
-	"internal/support":    "internal/contact internal/delivery internal/notice internal/policy internal/refusal internal/secret internal/store internal/verification",
+	"internal/support":    "internal/blob internal/contact internal/delivery internal/media internal/notice internal/policy internal/refusal internal/secret internal/store internal/verification",
 	"internal/withdrawal": "approval internal/asset internal/delivery internal/policy internal/refusal internal/secret internal/store internal/verification",
 
-	"internal/httpapi": "internal/account internal/password internal/policy internal/refusal internal/secret internal/store internal/support internal/verification internal/withdrawal",
-	"internal/app": "api internal/account internal/asset internal/delivery internal/httpapi internal/notice internal/passkey internal/password internal/policy internal/secret " +
+	"internal/desk": "internal/contact internal/delivery internal/notice internal/passkey internal/policy internal/refusal internal/secret internal/store internal/verification",
+
+	"internal/httpapi": "internal/account internal/desk internal/password internal/policy internal/refusal internal/secret internal/store internal/support internal/verification internal/withdrawal",
+	"internal/app": "api internal/account internal/asset internal/blob internal/delivery internal/desk internal/httpapi internal/notice internal/passkey internal/password internal/policy internal/secret " +
 		"internal/store internal/support internal/verification internal/withdrawal",
-	"internal/demo": "internal/account internal/app internal/asset internal/delivery internal/policy internal/secret internal/store internal/totp internal/verification internal/withdrawal",
+	"internal/demo": "internal/account internal/app internal/asset internal/delivery internal/desk internal/policy internal/secret internal/store internal/totp internal/verification internal/withdrawal",
 
 	// Fills a demo's database for the browser tests.
 	"web/e2e/tools/manypasskeys": "internal/policy internal/secret internal/store",
 
-	"cmd/countersign": "internal/app internal/asset internal/delivery internal/demo internal/policy internal/secret internal/store internal/verification internal/webapp",
+	"cmd/countersign": "internal/app internal/asset internal/blob internal/delivery internal/demo internal/desk internal/policy internal/secret internal/store internal/support internal/verification internal/webapp",
 }
 
 // testOnly are packages that no program may import.
-var testOnly = []string{"internal/softkey", "internal/testkit", "internal/testkit/contract", "internal/flowtest", "internal/bench"}
+var testOnly = []string{"internal/softkey", "internal/testkit", "internal/testkit/contract", "internal/testkit/s3server", "internal/flowtest", "internal/bench"}
 
 // standalone may import nothing but the standard library, so that others can use them and need not trust the rest.
 var standalone = []string{"approval"}

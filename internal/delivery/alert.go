@@ -73,6 +73,16 @@ func (a AlertInfo) copy() eventCopy {
 		return eventCopy{Title: "Your password was reset", What: "Password reset", Change: true, Lead: "All devices were signed out."}
 	case "sessions.ended":
 		return eventCopy{Title: "Devices were signed out", What: "Sessions ended", Change: true, Lead: "They have to sign in again."}
+	case "desk.sessions_ended":
+		return eventCopy{
+			Title: "Support signed out your devices", What: "Sessions ended by support", Change: true, Lead: "All your devices have to sign in again. Your password and passkeys are as they were.",
+			After: "If you did not expect this, ask us in the app. We never ask for a code or a password.",
+		}
+	case "desk.hold":
+		return eventCopy{
+			Title: "Support paused your withdrawals", What: "Withdrawals paused by support", Change: true,
+			After: "If you did not expect this, ask us in the app. We never ask for a code or a password.",
+		}
 	case "phrase.set":
 		// The phrase of this e-mail is the one before the change, so it does not tell whether one was set or removed.
 		return eventCopy{Title: "Your anti-phishing phrase was changed", What: "Anti-phishing phrase changed", Change: true, Lead: "Genuine e-mails after this one carry the new phrase, or none if it was removed."}

@@ -18,6 +18,11 @@ type Carrier interface {
 	Send(ctx context.Context, m Message) error
 }
 
+// Checker is a Carrier that can tell whether it would be heard, without sending anything. Its errors name no recipient either.
+type Checker interface {
+	Check(ctx context.Context) error
+}
+
 // loopback tells whether a host is this machine, so that nothing between can listen.
 func loopback(host string) bool {
 	if strings.EqualFold(host, "localhost") {

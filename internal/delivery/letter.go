@@ -17,8 +17,10 @@ type letter struct {
 	Chip string
 	Lead []span
 	// Code is set in large figures; "" for none.
-	Code  string
-	Rows  []row
+	Code string
+	Rows []row
+	// Quote are paragraphs that somebody wrote.
+	Quote []string
 	After string
 	Link  *link
 	// Note is the small print under the link.
@@ -93,6 +95,9 @@ func (l letter) text() string {
 	s.WriteString("\n")
 	for _, r := range l.Rows {
 		fmt.Fprintf(&s, "%s: %s\n", r.Label, r.Value)
+	}
+	for _, p := range l.Quote {
+		fmt.Fprintf(&s, "\n> %s\n", p)
 	}
 	fmt.Fprintf(&s, "\n%s\n", l.After)
 	if l.Link != nil {

@@ -91,6 +91,29 @@ func (s *SMTP) Send(ctx context.Context, m Message) error {
 	if err != nil {
 		return err
 	}
+	return s.with(ctx, func(ctx context.Context, client *mail.Client) error {
+		err := client.DialAndSendWithContext(ctx, msg)
+		// Once the server has the message, an error while taking leave would only have it sent again.
+		if err == nil || msg.IsDelivered() {
+			return nil
+		}
+		return smtpError(err)
+	})
+}
+
+// Check implements Checker: it connects, secures the connection, says who it is, and takes its leave.
+func (s *SMTP) Check(ctx context.Context) error {
+	return s.with(ctx, func(ctx context.Context, client *mail.Client) error {
+		if err := client.DialWithContext(ctx); err != nil {
+			return smtpError(err)
+		}
+		_ = client.Close() // it has answered, whatever it says to a goodbye
+		return nil
+	})
+}
+
+// with makes a client of the library for one connection.
+func (s *SMTP) with(ctx context.Context, fn func(context.Context, *mail.Client) error) error {
 	ctx, cancel := context.WithTimeout(ctx, s.config.Timeout)
 	defer cancel()
 	dial := &dialer{implicitTLS: s.config.Security == SecurityTLS, config: s.tls}
@@ -113,12 +136,7 @@ func (s *SMTP) Send(ctx context.Context, m Message) error {
 	if err != nil {
 		return fmt.Errorf("smtp: %w", err)
 	}
-	err = client.DialAndSendWithContext(ctx, msg)
-	// Once the server has the message, an error while taking leave would only have it sent again.
-	if err == nil || msg.IsDelivered() {
-		return nil
-	}
-	return smtpError(err)
+	return fn(ctx, client)
 }
 
 func (s *SMTP) compose(m Message) (*mail.Msg, error) {

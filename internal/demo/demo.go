@@ -18,6 +18,7 @@ import (
 	"countersign/internal/app"
 	"countersign/internal/asset"
 	"countersign/internal/delivery"
+	"countersign/internal/desk"
 	"countersign/internal/policy"
 	"countersign/internal/secret"
 	"countersign/internal/verification"
@@ -37,6 +38,8 @@ type Config struct {
 type Demo struct {
 	App     *app.App
 	Handler http.Handler
+	// Invitation is the link by which the first operator comes in; "" once there is one.
+	Invitation string
 
 	capture *delivery.Capture
 	phone   *phone
@@ -65,8 +68,23 @@ func New(ctx context.Context, c Config) (*Demo, error) {
 	if d.App, err = app.New(ctx, config); err != nil {
 		return nil, err
 	}
+	if d.Invitation, err = d.invite(ctx); err != nil {
+		return nil, err
+	}
 	d.Handler = d.guard(d.routes())
 	return d, nil
+}
+
+// invite makes the link for the demo's admin anew at each start, while no operator has come in.
+func (d *Demo) invite(ctx context.Context) (string, error) {
+	if empty, err := d.App.Desk.Empty(ctx); err != nil || !empty {
+		return "", err
+	}
+	invited, err := d.App.Desk.InviteByCommand(ctx, desk.Person{Name: "Tomas Keller", Email: "tomas@countersign.example", Role: desk.Admin}, false)
+	if err != nil {
+		return "", err
+	}
+	return invited.Link, nil
 }
 
 // masterKey reads the demo's random key, or makes one: it lies beside the database, which no real installation should do.

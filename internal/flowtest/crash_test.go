@@ -65,6 +65,29 @@ func serveUntilKilled(path string) error {
 	return server.Serve(listener)
 }
 
+// startServer starts a server in a process of its own.
+func startServer(t *testing.T, path string) (cmd *exec.Cmd, address string) {
+	t.Helper()
+	cmd = exec.Command(os.Args[0])
+	cmd.Env = append(os.Environ(), serverOf+"="+path)
+	cmd.Stderr = os.Stderr
+	out, err := cmd.StdoutPipe()
+	if err == nil {
+		_, err = cmd.StdinPipe()
+	}
+	if err == nil {
+		err = cmd.Start()
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	line, err := bufio.NewReader(out).ReadString('\n')
+	if err != nil {
+		t.Fatalf("the server does not start after a crash: %v", err)
+	}
+	return cmd, strings.TrimSpace(line)
+}
+
 // crowd is what hammers the server, wherever it is at the moment.
 type crowd struct {
 	t        *testing.T
@@ -168,24 +191,8 @@ func TestKillingTheServerLosesAndDoublesNoApproval(t *testing.T) {
 
 	var running sync.WaitGroup
 	start := func() *exec.Cmd {
-		cmd := exec.Command(os.Args[0])
-		cmd.Env = append(os.Environ(), serverOf+"="+path)
-		cmd.Stderr = os.Stderr
-		out, err := cmd.StdoutPipe()
-		if err == nil {
-			_, err = cmd.StdinPipe()
-		}
-		if err == nil {
-			err = cmd.Start()
-		}
-		if err != nil {
-			t.Fatal(err)
-		}
-		line, err := bufio.NewReader(out).ReadString('\n')
-		if err != nil {
-			t.Fatalf("the server does not start after a crash: %v", err)
-		}
-		c.address.Store(strings.TrimSpace(line))
+		cmd, address := startServer(t, path)
+		c.address.Store(address)
 		return cmd
 	}
 	const kills = 20

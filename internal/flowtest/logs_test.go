@@ -103,6 +103,20 @@ func TestNothingSecretOrPersonalIsLogged(t *testing.T) {
 	c.Finish(v.ID, "", "none").OK()
 	reset := b.Post("/v1/password-resets", map[string]string{"email": c.Email}).Verification()
 	b.Codes(reset.ID, map[string]string{"email": k.Code(c.Email)}).OK()
+	// Requests for help, with a session and by the link that was sent.
+	secrets["the sheet with walnut"] = true
+	secrets["chestnut report"] = true
+	secrets["stranger@help.example"] = true
+	help := b.Post("/v1/tickets", map[string]any{"topic": "other", "body": "I saw the sheet with walnut.", "email": "stranger@help.example", "report": map[string]any{"x": "chestnut report"}}).OK()
+	if !strings.Contains(string(help.Body), "CS-") {
+		t.Errorf("%s", help.Body)
+	}
+	ask(c.Browser, "other", "I saw the sheet with walnut.")
+	linkToken := ticketLink(k, "stranger@help.example")
+	secrets[linkToken] = true
+	b.Post("/v1/tickets/lookup", map[string]any{"token": linkToken}).OK()
+	b.Post("/v1/tickets/lookup/messages", map[string]any{"token": linkToken, "body": "the sheet with walnut"}).OK()
+	b.Post("/v1/tickets/lookup", map[string]any{"token": linkToken[:42]}).Refused("not_found")
 	// An internal error, with everything in it that the request had.
 	k.Exec(`UPDATE factors SET value_sealed = x'00' WHERE kind = 'phone'`)
 	if a := c.SendCode(c.Begin(policy.SetPhrase, "", "copper heron").Verification().ID, "phone"); a.Code() != "internal" {

@@ -5,6 +5,7 @@ import (
 	"strings"
 	"testing"
 
+	"countersign/internal/desk"
 	"countersign/internal/policy"
 	"countersign/internal/softkey"
 	"countersign/internal/testkit"
@@ -51,6 +52,12 @@ func TestEverySecurityEventIsToldByEmail(t *testing.T) {
 			var page struct{ Items []struct{ ID string } }
 			c.Get("/v1/addresses").OK().Into(&page)
 			c.Send("DELETE", "/v1/addresses/"+page.Items[0].ID, nil, nil).OK()
+		},
+		"Support signed out your devices": func(c *testkit.Customer) {
+			c.Kit.Operator(desk.Security).Post("/v1/desk/accounts/"+c.ID+"/end-sessions", map[string]any{"reason": "asked by phone"}).OK()
+		},
+		"Support paused your withdrawals": func(c *testkit.Customer) {
+			c.Kit.Operator(desk.Security).Post("/v1/desk/accounts/"+c.ID+"/hold", map[string]any{"hours": 24, "reason": "asked by phone"}).OK()
 		},
 		"Too many wrong codes": func(c *testkit.Customer) {
 			v := c.Begin(policy.SetPhrase, "", "copper heron").Verification()

@@ -3,6 +3,7 @@ package httpapi
 import (
 	"encoding/json"
 	"errors"
+	"fmt"
 	"maps"
 	"net/http"
 	"time"
@@ -21,12 +22,13 @@ type problemType struct {
 var problems = map[string]problemType{
 	"invalid_request":          {http.StatusBadRequest, "The request is not valid"},
 	"unauthenticated":          {http.StatusUnauthorized, "Not signed in"},
+	"not_permitted":            {http.StatusForbidden, "Your role does not allow this"},
 	"cross_origin":             {http.StatusForbidden, "Requests from other sites are refused"},
 	"not_found":                {http.StatusNotFound, "Not found"},
 	"method_not_allowed":       {http.StatusMethodNotAllowed, "Method not allowed"},
 	"conflict":                 {http.StatusConflict, "Not possible in the present state"},
 	"too_large":                {http.StatusRequestEntityTooLarge, "The request is too large"},
-	"unsupported_media_type":   {http.StatusUnsupportedMediaType, "The request is not JSON"},
+	"unsupported_media_type":   {http.StatusUnsupportedMediaType, "The body has the wrong type"},
 	"rate_limited":             {http.StatusTooManyRequests, "Too many requests"},
 	"resend_too_soon":          {http.StatusTooManyRequests, "A code was sent a moment ago"},
 	"internal":                 {http.StatusInternalServerError, "Something went wrong here"},
@@ -69,7 +71,13 @@ var problems = map[string]problemType{
 	"withdrawal_expired":       {http.StatusConflict, "The withdrawal expired"},
 	"withdrawal_not_requested": {http.StatusConflict, "The withdrawal is decided"},
 	"idempotency_mismatch":     {http.StatusUnprocessableEntity, "The idempotency key was used for something else"},
+	"too_many_tickets":         {http.StatusConflict, "Too many requests are open"},
+	"update_required":          {http.StatusUpgradeRequired, "The app is too old"},
 	"link_expired":             {http.StatusGone, "The link is not valid any more"},
+	"upload_offset":            {http.StatusConflict, "The upload goes on elsewhere"},
+	"upload_interrupted":       {http.StatusRequestTimeout, "The piece did not arrive"},
+	"too_many_recordings":      {http.StatusConflict, "There are recordings already"},
+	"storage_full":             {http.StatusInsufficientStorage, "There is no room"},
 }
 
 // toRefusal turns any error into what a client may see. What is no refusal is logged by the caller, and says nothing.
@@ -77,7 +85,7 @@ func toRefusal(err error) (r *refusal.Refusal, internal bool) {
 	var tooLarge *http.MaxBytesError
 	switch {
 	case errors.As(err, &tooLarge):
-		return refusal.New("too_large", "Requests have 64 KiB at most."), false
+		return refusal.New("too_large", fmt.Sprintf("This request has %d KiB at most.", tooLarge.Limit>>10)), false
 	case errors.Is(err, password.ErrBusy):
 		return refusal.New("unavailable", "The service is busy. Nothing was changed. Try again in a moment."), false
 	}

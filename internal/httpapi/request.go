@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"countersign/internal/account"
+	"countersign/internal/desk"
 	"countersign/internal/refusal"
 	"countersign/internal/secret"
 	"countersign/internal/store"
@@ -22,10 +23,11 @@ type request struct {
 	http   *http.Request
 	id     string
 	caller verification.Caller
-	bearer bool   // the session's token came in an Authorization header
-	device string // the browser's secret, to be set as a cookie where it is new
-	code   string // of the problem answered
-	cause  error  // of an internal error
+	desk   desk.Caller // on the routes of the desk
+	bearer bool        // the session's token came in an Authorization header
+	device string      // the browser's secret, to be set as a cookie where it is new
+	code   string      // of the problem answered
+	cause  error       // of an internal error
 }
 
 func (rq *request) session() *store.Session { return rq.caller.Session }

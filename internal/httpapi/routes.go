@@ -7,6 +7,7 @@ import (
 	"strconv"
 	"time"
 
+	"countersign/internal/desk"
 	"countersign/internal/password"
 	"countersign/internal/policy"
 	"countersign/internal/refusal"
@@ -24,8 +25,8 @@ func (s *Server) Routes() []Route {
 		{get, "/v1/session", Public, 0, plain(s.signedIn)},
 		{post, "/v1/registrations", Browser, 201, take(s.register)},
 		{post, "/v1/login", Browser, 201, take(s.login)},
-		{post, "/v1/login/passkey/options", Browser, 0, take(s.loginOptions)},
-		{post, "/v1/login/passkey", Browser, 0, take(s.loginPasskey)},
+		{post, "/v1/login/passkey/options", Browser, 0, s.current(take(s.loginOptions))},
+		{post, "/v1/login/passkey", Browser, 0, s.current(take(s.loginPasskey))},
 		{post, "/v1/password-resets", Browser, 201, take(s.resetPassword)},
 		{post, "/v1/not-me/lookup", Public, 0, take(s.notMe)},
 		{post, "/v1/not-me/freeze", Public, 0, take(s.notMeFreeze)},
@@ -36,8 +37,8 @@ func (s *Server) Routes() []Route {
 		{del, "/v1/verifications/{id}", Public, 0, plain(s.abandon)},
 		{post, "/v1/verifications/{id}/send", Public, 0, take(s.send)},
 		{post, "/v1/verifications/{id}/codes", Public, 0, take(s.codes)},
-		{post, "/v1/verifications/{id}/challenge", SignedIn, 0, take(s.challenge)},
-		{post, "/v1/verifications/{id}/passkey", SignedIn, 0, take(s.passkeyAnswer)},
+		{post, "/v1/verifications/{id}/challenge", SignedIn, 0, s.current(take(s.challenge))},
+		{post, "/v1/verifications/{id}/passkey", SignedIn, 0, s.current(take(s.passkeyAnswer))},
 		{get, "/v1/verifications/{id}/passkeys", Public, 0, plain(s.choices)},
 		{post, "/v1/verifications/{id}/finish", Public, 0, take(s.finish)},
 
@@ -66,6 +67,46 @@ func (s *Server) Routes() []Route {
 
 		// When something fails.
 		{post, "/v1/attempts", Browser, 0, take(s.reportAttempt)},
+		{post, "/v1/tickets", Browser, 201, take(s.openTicket)},
+		{get, "/v1/tickets", SignedIn, 0, plain(s.tickets)},
+		{get, "/v1/tickets/{id}", SignedIn, 0, plain(s.ticket)},
+		{post, "/v1/tickets/{id}/messages", SignedIn, 201, take(s.writeTicket)},
+		{post, "/v1/tickets/lookup", Public, 0, take(s.lookUpTicket)},
+		{post, "/v1/tickets/lookup/messages", Public, 201, take(s.writeTicketByLink)},
+		{get, "/v1/recordings/{id}", Public, 0, plain(s.recording)},
+		{post, "/v1/recordings", Browser, 201, take(s.beginRecording)},
+		{patch, "/v1/recordings/{id}", Public, 0, s.appendPiece},
+		{del, "/v1/recordings/{id}", Public, 0, plain(s.deleteRecording)},
+
+		// The desk: for operators. What each route needs of a role is said here, and what roles have in desk.Roles.
+		{post, "/v1/desk/invitations/lookup", Public, 0, take(s.invitation)},
+		{post, "/v1/desk/invitations/options", Public, 0, take(s.invitationOptions)},
+		{post, "/v1/desk/invitations/accept", Public, 201, take(s.acceptInvitation)},
+		{post, "/v1/desk/login/options", Public, 0, take(s.operatorLoginOptions)},
+		{post, "/v1/desk/login", Public, 201, take(s.operatorLogin)},
+		{get, "/v1/desk/me", Operator(desk.Self), 0, plain(s.operatorMe)},
+		{del, "/v1/desk/session", Operator(desk.Self), 0, s.operatorSignOut},
+		{post, "/v1/desk/accounts/find", Operator(desk.ReadAccounts), 0, take(s.findAccount)},
+		{get, "/v1/desk/accounts/{id}", Operator(desk.ReadAccounts), 0, plain(s.deskAccount)},
+		{get, "/v1/desk/accounts/{id}/events", Operator(desk.ReadAccounts), 0, plain(s.deskEvents)},
+		{post, "/v1/desk/accounts/{id}/end-sessions", Operator(desk.ActAccounts), 0, take(s.deskEndSessions)},
+		{post, "/v1/desk/accounts/{id}/hold", Operator(desk.ActAccounts), 0, take(s.deskHold)},
+		{get, "/v1/desk/tickets", Operator(desk.Tickets), 0, plain(s.deskTickets)},
+		{get, "/v1/desk/tickets/{id}", Operator(desk.Tickets), 0, plain(s.deskTicket)},
+		{post, "/v1/desk/tickets/{id}/assign", Operator(desk.Tickets), 0, take(s.assignTicket)},
+		{post, "/v1/desk/tickets/{id}/messages", Operator(desk.Tickets), 201, take(s.answerTicket)},
+		{post, "/v1/desk/tickets/{id}/state", Operator(desk.Tickets), 0, take(s.setTicketState)},
+		{get, "/v1/desk/templates", Operator(desk.Tickets), 0, plain(s.templates)},
+		{get, "/v1/desk/recordings/{id}/content", Operator(desk.Tickets), 0, s.watchRecording},
+		{get, "/v1/desk/numbers", Operator(desk.SeeNumbers), 0, plain(s.numbers)},
+		{get, "/v1/desk/check", Operator(desk.RunCheck), 0, plain(s.check)},
+		{post, "/v1/desk/check/mail", Operator(desk.RunCheck), 204, take(s.testMail)},
+		{get, "/v1/desk/log", Operator(desk.ReadLog), 0, plain(s.operatorLog)},
+		{get, "/v1/desk/operators", Operator(desk.Self), 0, plain(s.operators)},
+		{post, "/v1/desk/operators", Operator(desk.Operators), 201, take(s.inviteOperator)},
+		{patch, "/v1/desk/operators/{id}", Operator(desk.Operators), 0, take(s.setRole)},
+		{post, "/v1/desk/operators/{id}/end", Operator(desk.Operators), 0, take(s.endOperator)},
+		{post, "/v1/desk/operators/{id}/invite", Operator(desk.Operators), 0, take(s.inviteAgain)},
 
 		// For machines.
 		{get, "/openapi.json", Public, 0, plain(s.openapi)},
@@ -83,7 +124,8 @@ func (s *Server) config(context.Context, *request) (any, error) {
 	if s.Config.Fiat != "" {
 		fiat = &s.Config.Fiat
 	}
-	return map[string]any{"name": s.Config.Name, "rp_id": s.Engine.RP.ID, "rp_name": s.Engine.RP.Name, "demo": s.Config.Demo, "build": s.Config.Build, "password_min": password.MinLength, "fiat": fiat}, nil
+	return map[string]any{"name": s.Config.Name, "rp_id": s.Engine.RP.ID, "rp_name": s.Engine.RP.Name, "demo": s.Config.Demo, "build": s.Config.Build, "password_min": password.MinLength, "fiat": fiat,
+		"apps": append([]AppVersion{}, s.Config.Apps...)}, nil
 }
 
 // signedIn answers an app that opens: GET /v1/account would refuse, and browsers write refusals into their consoles.

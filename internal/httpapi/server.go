@@ -5,6 +5,7 @@
 package httpapi
 
 import (
+	"cmp"
 	"context"
 	"encoding/hex"
 	"encoding/json"
@@ -20,6 +21,7 @@ import (
 	"time"
 
 	"countersign/internal/account"
+	"countersign/internal/desk"
 	"countersign/internal/refusal"
 	"countersign/internal/secret"
 	"countersign/internal/support"
@@ -27,7 +29,7 @@ import (
 	"countersign/internal/withdrawal"
 )
 
-// maxBody is the largest request in bytes.
+// maxBody is the largest request in bytes, where its route says nothing else.
 const maxBody = 64 << 10
 
 // Config is how the API meets the world.
@@ -41,6 +43,10 @@ type Config struct {
 	Build          string
 	// Fiat is the currency of demo figures, "" for none.
 	Fiat string
+	// Apps are the native clients that there are.
+	Apps []AppVersion
+	// PieceTime is how long one piece of a recording may take to arrive; 0 is a minute.
+	PieceTime time.Duration
 }
 
 // Server answers API requests. Its fields are set once, before Handler is called.
@@ -50,19 +56,24 @@ type Server struct {
 	Accounts    *account.Service
 	Withdrawals *withdrawal.Service
 	Support     *support.Service
+	Desk        *desk.Service
+	Recordings  *support.Recordings
 	Logger      *slog.Logger
 	// App serves everything that is not the API.
 	App http.Handler
 	// OpenAPI is the API's description.
 	OpenAPI []byte
 
-	secure   bool // behind https: cookies are Secure, and browsers are told to stay there
+	build    []string // the value of X-Build
+	secure   bool     // behind https: cookies are Secure, and browsers are told to stay there
 	browsers browsers
+	uploads  uploads
 }
 
 // Handler puts the routes together.
 func (s *Server) Handler() http.Handler {
 	s.secure = strings.HasPrefix(s.Config.Origins[0], "https://")
+	s.build = []string{s.Config.Build}
 	mux := http.NewServeMux()
 	for _, rt := range s.Routes() {
 		mux.Handle(rt.Method+" "+rt.Path, s.adapt(rt))
@@ -126,17 +137,24 @@ var ofAPI = http.Header{
 	"Content-Security-Policy": {"default-src 'none'; frame-ancestors 'none'"},
 }
 
-// Access is who may call a route.
-type Access int
+// Access is who may call a route. Its zero value is SignedIn.
+type Access struct {
+	who string
+	// Permission is what an operator's role must have, "" where the route is no operator's.
+	Permission desk.Permission
+}
 
-const (
-	// SignedIn takes a session.
-	SignedIn Access = iota
+var (
+	// SignedIn takes a customer's session.
+	SignedIn = Access{}
 	// Browser takes no session, and gives the browser a secret of its own if it has none: verifications are bound to it.
-	Browser
+	Browser = Access{who: "browser"}
 	// Public takes anybody.
-	Public
+	Public = Access{who: "public"}
 )
+
+// Operator takes an operator's session, of a role that has the permission. A customer's session is nothing to it.
+func Operator(p desk.Permission) Access { return Access{who: "operator", Permission: p} }
 
 // Route is one operation of the API.
 type Route struct {
@@ -152,13 +170,17 @@ type raw struct {
 	body        []byte
 }
 
+// written says that a route has written its answer itself.
+type written struct{}
+
 // adapt is the one way from HTTP to a flow and back.
 func (s *Server) adapt(rt Route) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		start := time.Now() //nolint:forbidigo // a duration for the log, not a time that rules depend on
 		rec := &recorder{ResponseWriter: w, status: http.StatusOK}
 		maps.Copy(rec.Header(), ofAPI)
-		r.Body = http.MaxBytesReader(rec, r.Body, maxBody)
+		rec.Header()["X-Build"] = s.build
+		r.Body = http.MaxBytesReader(rec, r.Body, cmp.Or(largeBodies[rt.Method+" "+rt.Path], maxBody))
 		rq := &request{http: r, id: hex.EncodeToString(secret.Random(8))}
 		rec.Header().Set("X-Request-Id", rq.id)
 		defer func() {
@@ -182,6 +204,10 @@ func (s *Server) adapt(rt Route) http.Handler {
 }
 
 func (s *Server) call(rt Route, rq *request, w http.ResponseWriter) (any, error) {
+	var err error
+	if rq.caller.App, err = readApp(rq.http); err != nil {
+		return nil, err
+	}
 	switch rt.Access {
 	case SignedIn:
 		if rq.session() == nil {
@@ -189,6 +215,11 @@ func (s *Server) call(rt Route, rq *request, w http.ResponseWriter) (any, error)
 		}
 	case Browser:
 		rq.ensureDevice()
+	case Public:
+	default:
+		if err := s.admit(rt, rq); err != nil {
+			return nil, err
+		}
 	}
 	return rt.serve(rq.http.Context(), rq, w)
 }
@@ -204,6 +235,12 @@ func (s *Server) answer(rt Route, rq *request, w http.ResponseWriter, out any) e
 	}
 	if in, ok := out.(*account.SignedIn); ok {
 		s.deliver(w, rq, in)
+	}
+	if in, ok := out.(*desk.Me); ok && in.Token != "" {
+		s.setOperatorCookie(w, in.Token, desk.SessionAbsolute)
+	}
+	if _, ok := out.(written); ok {
+		return nil
 	}
 	if out == nil {
 		w.WriteHeader(http.StatusNoContent)
@@ -254,6 +291,9 @@ func (r *recorder) WriteHeader(status int) {
 	r.status = status
 	r.ResponseWriter.WriteHeader(status)
 }
+
+// Unwrap lets http.ResponseController set deadlines.
+func (r *recorder) Unwrap() http.ResponseWriter { return r.ResponseWriter }
 
 // take makes a route's function from one that wants a decoded body.
 func take[In any](fn func(context.Context, *request, In) (any, error)) func(context.Context, *request, http.ResponseWriter) (any, error) {

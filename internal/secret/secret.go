@@ -235,3 +235,13 @@ func NewCode() string {
 		}
 	}
 }
+
+// IDTime is when an id was made by NewID with this prefix; false for what is none.
+func IDTime(prefix, id string) (time.Time, bool) {
+	text, ok := strings.CutPrefix(id, prefix+"_")
+	b, err := crockford.DecodeString(text)
+	if !ok || err != nil || len(b) != 16 {
+		return time.Time{}, false
+	}
+	return time.UnixMilli(int64(binary.BigEndian.Uint64(b[:8]) >> 16)).UTC(), true
+}

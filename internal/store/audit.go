@@ -18,6 +18,8 @@ type Event struct {
 	Data      map[string]string // shown to the account's owner
 	// Internal is for those who run the service: why exactly something was refused, or what a colleague noted. No customer reads it.
 	Internal string
+	// OperatorID is who of those did it; "" where it was no operator.
+	OperatorID string
 }
 
 type jsonMap struct{ m *map[string]string }
@@ -36,16 +38,42 @@ func (tx *Tx) Record(e Event) error {
 	if err != nil {
 		return err
 	}
-	return tx.run(`INSERT INTO audit_events (account_id, kind, ok, at, session_id, browser, address, data, internal) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)`,
-		e.AccountID, e.Kind, e.OK, millis(tx.Now), e.SessionID, e.Browser, e.Address, string(data), e.Internal)
+	return tx.run(`INSERT INTO audit_events (account_id, kind, ok, at, session_id, browser, address, data, internal, operator_id) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)`,
+		e.AccountID, e.Kind, e.OK, millis(tx.Now), e.SessionID, e.Browser, e.Address, string(data), e.Internal, e.OperatorID)
 }
 
-// Events reads an account's events, the newest first, that are older than the one named; 0 begins.
+const eventColumns = `id, account_id, kind, ok, at, session_id, browser, address, data, internal, operator_id`
+
+func (e *Event) fields() []any {
+	return []any{&e.ID, &e.AccountID, &e.Kind, &e.OK, at{&e.At}, &e.SessionID, &e.Browser, &e.Address, jsonMap{&e.Data}, &e.Internal, &e.OperatorID}
+}
+
+// lastEvent is after every event.
+const lastEvent = 1<<63 - 1
+
+// Events reads what an account's owner sees of its events, the newest first, that are older than the one named; 0 begins. Of what
+// operators did it has what changed something, and neither who it was, nor from where, nor why.
 func (tx *Tx) Events(accountID string, before int64, limit int) ([]Event, error) {
 	if before == 0 {
-		before = 1<<63 - 1
+		before = lastEvent
 	}
-	return rows(tx, func(e *Event) []any {
-		return []any{&e.ID, &e.AccountID, &e.Kind, &e.OK, at{&e.At}, &e.SessionID, &e.Browser, &e.Address, jsonMap{&e.Data}}
-	}, `SELECT id, account_id, kind, ok, at, session_id, browser, address, data FROM audit_events WHERE account_id = $1 AND id < $2 ORDER BY id DESC LIMIT $3`, accountID, before, limit)
+	return rows(tx, (*Event).fields, `SELECT id, account_id, kind, ok, at, session_id, CASE operator_id WHEN '' THEN browser ELSE '' END, CASE operator_id WHEN '' THEN address ELSE '' END, data, '', ''
+		FROM audit_events WHERE account_id = $1 AND id < $2 AND (operator_id = '' OR ok = 1 AND kind IN ('desk.sessions_ended', 'desk.hold')) ORDER BY id DESC LIMIT $3`,
+		accountID, before, limit)
+}
+
+// AllEvents reads all of an account's events, the newest first, as those who run the service see them.
+func (tx *Tx) AllEvents(accountID string, before int64, limit int) ([]Event, error) {
+	if before == 0 {
+		before = lastEvent
+	}
+	return rows(tx, (*Event).fields, `SELECT `+eventColumns+` FROM audit_events WHERE account_id = $1 AND id < $2 ORDER BY id DESC LIMIT $3`, accountID, before, limit)
+}
+
+// OperatorEvents reads what operators did, the newest first.
+func (tx *Tx) OperatorEvents(before int64, limit int) ([]Event, error) {
+	if before == 0 {
+		before = lastEvent
+	}
+	return rows(tx, (*Event).fields, `SELECT `+eventColumns+` FROM audit_events WHERE operator_id <> '' AND id < $1 ORDER BY id DESC LIMIT $2`, before, limit)
 }

@@ -11,6 +11,13 @@ func (db *DB) NextEpoch(ctx context.Context) (epoch int64, err error) {
 		if err := tx.run(`INSERT INTO settings (name, value) VALUES ('epoch', $1) ON CONFLICT (name) DO UPDATE SET value = excluded.value`, epoch); err != nil {
 			return err
 		}
+		if err := tx.run(`UPDATE operator_sessions SET ended_at = $1 WHERE ended_at = 0`, millis(tx.Now)); err != nil {
+			return err
+		}
+		// The links too: one that was spent since the backup would be good again.
+		if err := tx.run(`UPDATE operator_invitations SET used_at = $1 WHERE used_at = 0`, millis(tx.Now)); err != nil {
+			return err
+		}
 		return tx.run(`UPDATE sessions SET ended_at = $1 WHERE ended_at = 0`, millis(tx.Now))
 	})
 	return epoch, err

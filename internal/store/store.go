@@ -166,6 +166,23 @@ func (db *DB) Close() error {
 // Ping tells whether the database answers.
 func (db *DB) Ping(ctx context.Context) error { return db.readers.PingContext(ctx) }
 
+// Durability tells what a commit is worth: whether it has reached the disk when it is answered.
+func (db *DB) Durability(ctx context.Context) (found string, durable bool, err error) {
+	err = db.Update(ctx, func(tx *Tx) error {
+		var journal string
+		var synchronous int
+		if err := tx.row([]any{&journal}, `PRAGMA journal_mode`); err != nil {
+			return err
+		}
+		if err := tx.row([]any{&synchronous}, `PRAGMA synchronous`); err != nil {
+			return err
+		}
+		found, durable = fmt.Sprintf("SQLite, journal_mode %s, synchronous %d", journal, synchronous), synchronous >= 2
+		return nil
+	})
+	return found, durable, err
+}
+
 // kept is an error that is answered although the transaction is committed.
 type kept struct{ error }
 
@@ -246,6 +263,9 @@ func (db *DB) instant(wall time.Time) time.Time {
 	}
 	return time.UnixMilli(db.highWater).UTC()
 }
+
+// Wall is what the clock says, which may be behind Now.
+func (db *DB) Wall() time.Time { return db.clock() }
 
 // Behind is how far the clock is behind the time of the latest transaction.
 func (db *DB) Behind() time.Duration {

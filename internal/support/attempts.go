@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"slices"
 	"strconv"
 	"time"
 
@@ -33,6 +34,10 @@ const (
 	maxSteps   = 100
 )
 
+// failures are the codes of what goes wrong between a page and the device (PasskeyErrorCode in the web app).
+var failures = []string{"aborted", "cancelled", "no_passkey_here", "timed_out", "closed_early", "needs_tap", "already_registered", "screen_lock_required", "verification_unavailable",
+	"not_supported", "provider_error", "in_app_browser", "blocked_by_policy", "wrong_domain", "bad_request", "offline", "unknown"}
+
 // reports is how many reports one network may send.
 var reports = store.Allowance{Limit: 120, Window: time.Hour}
 
@@ -49,7 +54,7 @@ func (s *Service) Observe(tx *store.Tx, c verification.Caller, v *store.Verifica
 		if !begins {
 			return nil
 		}
-		a = &store.Attempt{AccountID: v.AccountID, VerificationID: v.ID, DeviceHash: c.DeviceHash, Operation: operation, Environment: "{}", BegunAt: tx.Now}
+		a = &store.Attempt{AccountID: v.AccountID, VerificationID: v.ID, DeviceHash: c.DeviceHash, Operation: operation, App: c.App, Environment: "{}", BegunAt: tx.Now}
 		err = tx.AddAttempt(a)
 	}
 	if err != nil {
@@ -73,7 +78,7 @@ func add(tx *store.Tx, a *store.Attempt, step store.AttemptStep) error {
 		a.EndedAt, a.Outcome = step.At, verification.StepDone
 	}
 	// Beyond some number, more of the same tells nobody anything, and refusals cost nothing to bring about.
-	if step.Step == stepFailed || step.Step == verification.StepRefused {
+	if step.Step == stepFailed || step.Step == verification.StepRefused || step.Step == stepPrompted {
 		told, err := tx.AttemptSteps(a.ID)
 		if err != nil {
 			return err
@@ -212,6 +217,8 @@ func (e *Event) check(operation string) error {
 		return refusal.Field("invalid_request", "events.elapsed_ms", "No ceremony takes so long.")
 	case !errorName.MatchString(e.Error):
 		return refusal.Field("invalid_request", "events.error", "Give the error's name alone.")
+	case e.Step == stepFailed && !slices.Contains(failures, e.Code), e.Step == stepPrompted && (e.Error != "" || e.Code != ""):
+		return refusal.Field("invalid_request", "events.code", "This is not one of the codes of what goes wrong on a device.")
 	case !codeName.MatchString(e.Code) || e.Code == "" && (e.Step == stepFailed || e.Step == verification.StepRefused):
 		return refusal.Field("invalid_request", "events.code", "Give the code of what went wrong.")
 	}

@@ -1,9 +1,16 @@
-// Package support is what happens when something fails: what is known of the ceremony that failed.
+// Package support is what happens when something fails: what is known of the ceremony that failed, and the requests by which
+// people ask for help.
 //
 // A map of the room:
 //
+//	support.go     the Service, its limits, and whose something is
 //	attempts.go    ceremonies step by step: what the engine tells (Observe), and what the customer's device adds (Report)
 //	environment.go what a device may say of itself: short lists and patterns, never free text
+//	tickets.go     requests: opened with a session or without one, read, answered
+//	views.go       a request as its customer sees it
+//	link.go        the request of somebody without a session, by the link that was sent to their address
+//	desk.go        what operators do with requests; the desk (internal/desk) asks who they are and what they may do
+//	recordings.go  recordings of screens: taken in pieces, checked, sealed, deleted when their time is over
 //
-// An attempt is one try at a ceremony. Nothing in it is personal data; it is kept for half a year.
+// Words: an attempt is one try at a ceremony. A ticket is what people see as a request, with a number such as CS-2041.
 package support

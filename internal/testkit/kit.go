@@ -19,6 +19,7 @@ import (
 	"countersign/internal/policy"
 	"countersign/internal/secret"
 	"countersign/internal/store"
+	"countersign/internal/support"
 	"countersign/internal/verification"
 )
 
@@ -67,6 +68,8 @@ type Kit struct {
 	Path string
 	// Limits are those that the installation was started with.
 	Limits verification.Limits
+	// Outside is how the installation looks from outside.
+	Outside *Outside
 
 	mu      sync.Mutex
 	browser int
@@ -88,6 +91,8 @@ func Open(t testing.TB, path string, clock *Clock, changes ...func(*app.Config))
 	if err != nil {
 		t.Fatal(err)
 	}
+	outside := &Outside{now: clock.Now, Valid: 60 * 24 * time.Hour}
+	config.Outside = outside
 	for _, change := range changes {
 		change(&config)
 	}
@@ -95,7 +100,8 @@ func Open(t testing.TB, path string, clock *Clock, changes ...func(*app.Config))
 	if err != nil {
 		t.Fatal(err)
 	}
-	k := &Kit{T: t, App: a, Clock: clock, Keys: config.Keys, Inbox: inbox, Path: path, Limits: config.Limits, Server: httptest.NewServer(a.Handler)}
+	outside.handler = a.Handler
+	k := &Kit{T: t, Outside: outside, App: a, Clock: clock, Keys: config.Keys, Inbox: inbox, Path: path, Limits: config.Limits, Server: httptest.NewServer(a.Handler)}
 	t.Cleanup(k.Close)
 	return k
 }
@@ -107,10 +113,13 @@ func Config(path, name string, clock func() time.Time, carrier delivery.Carrier)
 	limits := verification.DefaultLimits()
 	// One address stands for many people here; the limits of one account, one destination and of guesses stay.
 	limits.Begins.Limit, limits.SendFrom.Limit = 100_000, 100_000
+	recordings := support.DefaultRecordingLimits()
+	recordings.Reserve = 0 // whatever this machine has left
 	return app.Config{
 		Database: path, Keys: keys, Name: "Bank", RPID: RPID, Origins: []string{Origin, Second}, Policy: policy.Default(), Holds: policy.DefaultHolds(),
 		Limits: limits, Catalogue: asset.Default(), Clock: clock, Logger: slog.New(slog.DiscardHandler), Build: "test",
-		Carriers: map[string]delivery.Carrier{delivery.ChannelEmail: carrier, delivery.ChannelSMS: carrier},
+		RecordingLimits: &recordings,
+		Carriers:        map[string]delivery.Carrier{delivery.ChannelEmail: carrier, delivery.ChannelSMS: carrier},
 	}, err
 }
 

@@ -50,6 +50,7 @@ type Caller struct {
 	Browser    string // as people know it: "Safari on iPhone"
 	Address    string // IP address
 	Origin     string // one of the configured origins
+	App        string // a native client by its own word, as "ios/3.2.1"; "" for a browser
 }
 
 // From is the caller as a notice describes them.

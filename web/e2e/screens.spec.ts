@@ -1,7 +1,7 @@
 import AxeBuilder from '@axe-core/playwright';
-import type { Customer } from './harness/customer';
-import { expect, ines, test } from './harness/test';
-import { afterwards, ceremonies, dress, pages, signedOut, twoFactors, type Stop } from './harness/tour';
+import { expect, firstAdmin, ines, test } from './harness/test';
+import { afterwards, ceremonies, dress, pages, signedOut, twoFactors, type Sight, type Stop } from './harness/tour';
+import { atTheDoor, desk } from './harness/tour-desk';
 
 const sizes = [
   { width: 390, height: 844 },
@@ -29,7 +29,7 @@ class Inspection {
     await dress(customer, { width: 1440, height: 900, colorScheme: 'light' });
   };
 
-  async #axe(where: string, { page }: Customer, rules?: string[]): Promise<void> {
+  async #axe(where: string, { page }: Sight, rules?: string[]): Promise<void> {
     // There are no frames, so the way without a page of its own for the result does, and is twice as fast.
     const axe = new AxeBuilder({ page }).setLegacyMode();
     const { violations } = await (rules ? axe.withRules(rules) : axe).analyze();
@@ -39,7 +39,7 @@ class Inspection {
     }
   }
 
-  async #fits(name: string, { page }: Customer): Promise<void> {
+  async #fits(name: string, { page }: Sight): Promise<void> {
     const { wide, width, culprits } = await page.evaluate(() => {
       const width = document.documentElement.clientWidth;
       const over = [...document.querySelectorAll('main *')].filter(
@@ -54,14 +54,14 @@ class Inspection {
     if (wide > width) this.faults.push(`${name} at ${width} scrolls sideways to ${wide}: ${culprits.join(', ')}`);
   }
 
-  async #collect({ page }: Customer): Promise<void> {
+  async #collect({ page }: Sight): Promise<void> {
     const links = await page
       .locator('a[href^="/"]')
       .evaluateAll((all) => all.map((each) => each.getAttribute('href') ?? ''));
     for (const link of links) this.links.add(link.split(/[#?]/)[0] ?? '');
   }
 
-  async follow({ page }: Customer): Promise<void> {
+  async follow({ page }: Sight): Promise<void> {
     for (const link of this.links) {
       await page.goto(link);
       await expect(page.getByRole('heading', { level: 1 }).first()).toBeAttached();
@@ -100,6 +100,16 @@ test.describe('every screen passes axe in light and dark on phone and desktop, f
     const inspection = new Inspection();
     await afterwards(ines, await another(ines.email), inspection.look);
     await inspection.follow(ines);
+    expect(inspection.faults).toEqual([]);
+  });
+
+  test('the operators’ desk', async ({ colleague, demo, ines }) => {
+    const inspection = new Inspection();
+    const operator = await colleague();
+    await atTheDoor(operator, inspection.look);
+    await operator.accept(demo.invitation, firstAdmin);
+    await desk(operator, ines, inspection.look);
+    await inspection.follow(operator);
     expect(inspection.faults).toEqual([]);
   });
 

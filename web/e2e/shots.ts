@@ -1,8 +1,8 @@
 import { mkdir } from 'node:fs/promises';
 import { fileURLToPath } from 'node:url';
-import type { Customer } from './harness/customer';
-import { ines, test } from './harness/test';
-import { afterwards, ceremonies, dress, pages, signedOut, twoFactors } from './harness/tour';
+import { firstAdmin, ines, test } from './harness/test';
+import { afterwards, ceremonies, dress, pages, signedOut, twoFactors, type Sight } from './harness/tour';
+import { atTheDoor, desk } from './harness/tour-desk';
 
 const folder = fileURLToPath(new URL('../test-results/shots/', import.meta.url));
 
@@ -14,10 +14,10 @@ const looks = [
 ] as const;
 
 /** Takes each screen as a window shows it, and whole where it is longer. */
-async function shoot(name: string, customer: Customer): Promise<void> {
-  const { page } = customer;
+async function shoot(name: string, sight: Sight): Promise<void> {
+  const { page } = sight;
   for (const look of looks) {
-    await dress(customer, look);
+    await dress(sight, look);
     const { width, height, colorScheme } = look;
     const file = `${folder}${name}-${width}x${height}-${colorScheme}`;
     await page.screenshot({ path: `${file}.png`, animations: 'disabled' });
@@ -33,6 +33,12 @@ test('signed out', async ({ another }) => signedOut(await another(ines), shoot))
 test('pages', async ({ ines }) => pages(ines, shoot));
 test('ceremonies', async ({ ines }) => ceremonies(ines, shoot));
 test('afterwards', async ({ ines, another }) => afterwards(ines, await another(ines.email), shoot));
+test('desk', async ({ colleague, demo, ines }) => {
+  const operator = await colleague();
+  await atTheDoor(operator, shoot);
+  await operator.accept(demo.invitation, firstAdmin);
+  await desk(operator, ines, shoot);
+});
 test.describe('two factors', () => {
   test.use({ world: 'new' });
   test('two factors', async ({ tom }) => twoFactors(tom, shoot));

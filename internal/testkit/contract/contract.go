@@ -159,6 +159,9 @@ func (d *document) checkAnew(req *http.Request, resp *http.Response, body []byte
 	if media == nil {
 		return fmt.Errorf("content type %q is not described", kind)
 	}
+	if kind != "application/json" {
+		return nil // a recording, which no schema describes
+	}
 	return visit(media.Schema.Value, body)
 }
 

@@ -13,6 +13,13 @@ export interface Answer<T> {
   body: T & { code?: string };
 }
 
+interface Wanted {
+  asset?: string;
+  network?: RegExp;
+  to?: string;
+  amount?: string;
+}
+
 /** A person at a browser: what they do, in the words of the app. */
 export class Customer {
   readonly email: string;
@@ -165,14 +172,19 @@ export class Customer {
 
   // Withdrawals
 
-  /** Fills in the form and opens the review; says which withdrawal it is. */
-  async requestWithdrawal({
+  /** Opens the form, fills it in and opens the review; says which withdrawal it is. */
+  async requestWithdrawal(wanted: Wanted = {}): Promise<string> {
+    await this.open('/withdraw');
+    return this.fillInWithdrawal(wanted);
+  }
+
+  /** The same on the form that is open. */
+  async fillInWithdrawal({
     asset = 'USDT',
     network = /^Tron/,
     to = ledgerAtHome,
     amount = '250',
-  } = {}): Promise<string> {
-    await this.open('/withdraw');
+  }: Wanted = {}): Promise<string> {
     await this.page.getByLabel('Asset', { exact: true }).selectOption(asset);
     const choice = this.page.getByRole('radio', { name: network });
     if (await choice.isVisible()) await choice.check();

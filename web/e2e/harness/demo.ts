@@ -15,19 +15,22 @@ export class Demo {
   readonly folder: string;
   readonly origin: string;
   readonly inbox: Inbox;
+  /** Where the first operator comes in, while none has: an address with its token. */
+  readonly invitation: string;
   #process: ChildProcess;
 
-  private constructor(folder: string, origin: string, process: ChildProcess) {
+  private constructor(folder: string, origin: string, invitation: string, process: ChildProcess) {
     this.folder = folder;
     this.origin = origin;
+    this.invitation = invitation;
     this.inbox = new Inbox(origin);
     this.#process = process;
   }
 
   /** Starts in the folder; an empty one is filled with the demo's people first. */
   static async start(folder: string): Promise<Demo> {
-    const { origin, child } = await run(folder, 0);
-    return new Demo(folder, origin, child);
+    const { origin, invitation, child } = await run(folder, 0);
+    return new Demo(folder, origin, invitation, child);
   }
 
   get port(): number {
@@ -58,14 +61,22 @@ export class Demo {
   }
 }
 
-async function run(folder: string, port: number): Promise<{ origin: string; child: ChildProcess }> {
+interface Started {
+  origin: string;
+  invitation: string;
+  child: ChildProcess;
+}
+
+async function run(folder: string, port: number): Promise<Started> {
   const child = spawn(program, ['demo', '-data', folder, '-port', String(port)], { stdio: ['ignore', 'pipe', 'pipe'] });
   let said = '';
   return new Promise((resolve, reject) => {
     const hear = (chunk: Buffer) => {
       said += chunk.toString();
       const origin = /Countersign demo:\s+(http:\/\/localhost:\d+)/.exec(said)?.[1];
-      if (origin) resolve({ origin, child });
+      // What comes last is waited for, so that all of it has been said.
+      if (!origin || !said.includes('Data is kept in')) return;
+      resolve({ origin, invitation: /\/operator\/accept#\S+/.exec(said)?.[0] ?? '', child });
     };
     child.stdout.on('data', hear);
     child.stderr.on('data', hear);

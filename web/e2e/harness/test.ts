@@ -6,6 +6,7 @@ import { promisify } from 'node:util';
 import type { Credential, Kind } from './authenticator';
 import { Customer } from './customer';
 import { Demo, inTemporaryFolder, repository } from './demo';
+import { Operator } from './operator';
 
 export { expect } from '@playwright/test';
 
@@ -14,6 +15,9 @@ export const prepared = fileURLToPath(new URL('../../test-results/prepared/', im
 
 export const ines = 'ines@halloran.example';
 export const tom = 'tom@okafor.example';
+
+/** Whom the demo invites to its desk. */
+export const firstAdmin = 'Tomas Keller';
 
 interface Options {
   /** How far the demo's people have come: as the demo begins, or Ines with a passkey that is also in her device. */
@@ -33,6 +37,10 @@ interface Fixtures {
   another: (email: string, options?: BrowserContextOptions & Kind) => Promise<Customer>;
   ines: Customer;
   tom: Customer;
+  /** A browser of somebody who works at the desk; they are not in yet. */
+  colleague: () => Promise<Operator>;
+  /** The first operator, who came in by the demo's invitation. */
+  admin: Operator;
 }
 
 async function read<T>(name: string): Promise<T> {
@@ -85,6 +93,29 @@ export const test = base.extend<Fixtures & Options>({
         'no exceptions, no errors in the console, no requests to others',
       )
       .toEqual([]);
+  },
+
+  colleague: async ({ browser, demo, locale, timezoneId, viewport, colorScheme }, use) => {
+    const opened: Operator[] = [];
+    await use(async () => {
+      const context = await browser.newContext({ locale, timezoneId, viewport, colorScheme, baseURL: demo.origin });
+      const operator = await Operator.in(context, demo);
+      opened.push(operator);
+      return operator;
+    });
+    for (const operator of opened) await operator.page.context().close();
+    base
+      .expect(
+        opened.flatMap((each) => each.gate.faults),
+        'no exceptions, no errors in the console, no requests to others',
+      )
+      .toEqual([]);
+  },
+
+  admin: async ({ colleague, demo }, use) => {
+    const operator = await colleague();
+    await operator.accept(demo.invitation, firstAdmin);
+    await use(operator);
   },
 
   ines: async ({ another, world }, use) => {

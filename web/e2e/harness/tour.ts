@@ -1,8 +1,12 @@
 import { expect } from '@playwright/test';
 import { lookalike, type Customer } from './customer';
+import { noisyVideo } from './video';
 
 /** Called at each screen; it may change the window's size and colours, but not where the page is. */
-export type Stop = (name: string, where: Customer) => Promise<void>;
+export type Stop = (name: string, where: Sight) => Promise<void>;
+
+/** Whoever's page is looked at: a customer's or an operator's. */
+export type Sight = Pick<Customer, 'page'>;
 
 /** What can be seen without signing in. */
 export async function signedOut(visitor: Customer, stop: Stop): Promise<void> {
@@ -44,6 +48,17 @@ export async function signedOut(visitor: Customer, stop: Stop): Promise<void> {
   await visitor.open('/doctor');
   await expect(page.getByText('Copy report')).toBeVisible();
   await stop('doctor-signed-out', visitor);
+  await visitor.open('/support/new');
+  await visitor.field('What did you see?').fill('I cannot sign in.');
+  await visitor.field('Your e-mail').fill('ada@lowell.example');
+  await expect(page.getByText('Device report')).toBeVisible();
+  await stop('request-new-signed-out', visitor);
+  await visitor.button('Send').click();
+  await expect(visitor.heading('We have your request')).toBeVisible();
+  await stop('request-sent', visitor);
+  await visitor.open('/support');
+  await expect(visitor.heading('Your requests')).toBeVisible();
+  await stop('requests-signed-out', visitor);
   await visitor.open('/not-me');
   await expect(visitor.heading('This link is incomplete')).toBeVisible();
   await stop('not-me-no-link', visitor);
@@ -84,6 +99,40 @@ export async function pages(ines: Customer, stop: Stop): Promise<void> {
     await settled(ines);
     await stop(name, ines);
   }
+
+  await ines.open('/support');
+  await expect(ines.page.getByText('No requests yet')).toBeVisible();
+  await stop('requests-none', ines);
+  await ines.open('/support/new');
+  await expect(ines.page.getByText('Device report')).toBeVisible();
+  await stop('request-new', ines);
+  await ines.button('Send').click();
+  await expect(ines.page.getByText('Say in a few words what happened.')).toBeVisible();
+  await stop('request-new-empty', ines);
+  await ines.button('Record screen').click();
+  await expect(ines.button('Start recording')).toBeVisible();
+  await stop('request-before-recording', ines);
+  await ines.page.getByRole('dialog').getByRole('button', { name: 'Cancel' }).click();
+  await ines.field('What did you see?').fill('A grey sheet for a moment, then it closed by itself. I tried twice.');
+  const video = { name: 'passkey-setup.webm', mimeType: 'video/webm', buffer: await noisyVideo(ines.page, 300_000) };
+  await ines.page.locator('input[type=file]').setInputFiles(video);
+  await expect(ines.button('Use this recording')).toBeVisible();
+  await stop('request-preview', ines);
+  await ines.button('Use this recording').click();
+  await expect(ines.page.getByText('Uploaded', { exact: true })).toBeVisible();
+  await stop('request-new-uploaded', ines);
+  await ines.page.getByRole('button', { name: /^Device report/ }).click();
+  await expect(ines.page.getByRole('dialog', { name: 'The report' })).toBeVisible();
+  await stop('request-report', ines);
+  await ines.open('/support/new');
+  await expect(ines.page.getByText('Uploaded', { exact: true })).toBeVisible();
+  await ines.button('Send').click();
+  await expect(ines.button('Send')).toBeVisible();
+  await expect(ines.field('Add something')).toBeVisible();
+  await stop('request', ines);
+  await ines.open('/support');
+  await expect(ines.page.getByRole('main').getByRole('link', { name: /CS-/ })).toBeVisible();
+  await stop('requests', ines);
 
   await ines.open('/security/passkeys');
   await ines.link(/^Manage passkey/).click();
@@ -247,7 +296,7 @@ async function settled(customer: Customer): Promise<void> {
 
 /** Shows the page in this size and these colours, and ends whatever moves, but what moves for ever. */
 export async function dress(
-  { page }: Customer,
+  { page }: Sight,
   { colorScheme, ...size }: { width: number; height: number; colorScheme: 'light' | 'dark' },
 ): Promise<void> {
   await page.setViewportSize(size);

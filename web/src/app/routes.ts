@@ -27,16 +27,31 @@ const table = {
   '/not-me': { needs: 'any', screen: 'security/NotMe' },
   '/help': { needs: 'any', screen: 'security/Help' },
   '/doctor': { needs: 'any', screen: 'doctor/Doctor' },
+  '/support': { needs: 'any', screen: 'support/Requests' },
+  '/support/new': { needs: 'any', screen: 'support/NewRequest' },
+  '/support/link': { needs: 'any', screen: 'support/Requests' },
+  '/support/:id': { needs: 'session', screen: 'support/Request' },
 
   '/withdraw': { needs: 'session', screen: 'withdraw/Withdraw' },
   '/withdraw/:id': { needs: 'session', screen: 'withdraw/Review' },
   '/withdrawals': { needs: 'session', screen: 'withdraw/History' },
   '/addresses': { needs: 'session', screen: 'withdraw/Addresses' },
 
+  '/operator': { needs: 'operator', screen: 'desk/Requests', stays: 'requests' },
+  '/operator/requests/:id': { needs: 'operator', screen: 'desk/Requests', stays: 'requests' },
+  '/operator/accounts': { needs: 'operator', screen: 'desk/Accounts' },
+  '/operator/accounts/:id': { needs: 'operator', screen: 'desk/Account' },
+  '/operator/numbers': { needs: 'operator', screen: 'desk/Numbers' },
+  '/operator/team': { needs: 'operator', screen: 'desk/Team' },
+  '/operator/log': { needs: 'operator', screen: 'desk/Log' },
+  '/operator/check': { needs: 'operator', screen: 'desk/Check' },
+  '/operator/sign-in': { needs: 'operator', screen: 'desk/SignIn' },
+  '/operator/accept': { needs: 'operator', screen: 'desk/Accept' },
+
   '/demo/inbox': { needs: 'any', screen: 'demo/Inbox' },
 } as const satisfies Record<
   string,
-  { needs: Route['needs']; screen: string; props?: Record<string, unknown>; then?: string }
+  { needs: Route['needs']; screen: string; props?: Record<string, unknown>; then?: string; stays?: string }
 >;
 
 export type Pattern = keyof typeof table;
@@ -48,6 +63,7 @@ export const routes: Route[] = Object.entries(table).map(([pattern, route]) => {
     needs: route.needs,
     props: 'props' in route ? route.props : undefined,
     then: 'then' in route ? route.then : undefined,
+    stays: 'stays' in route ? route.stays : undefined,
     load: load ?? (() => Promise.reject(new Error(`no screen ${route.screen}`))),
   };
 });

@@ -11,10 +11,15 @@ export interface Route {
   pattern: string;
   /** Loads the screen; it gets the path's parameters as props. */
   load: () => Promise<{ default: Component<never> }>;
-  /** `session`: only signed in. `none`: only signed out. `any`: both. */
-  needs: 'session' | 'none' | 'any';
+  /**
+   * `session`: only signed in. `none`: only signed out. `any`: both. `operator`: the desk, which has sessions of its own;
+   * no customer's is asked for there.
+   */
+  needs: 'session' | 'none' | 'any' | 'operator';
   /** Props that the screen gets beside the parameters. */
   props?: Record<string, unknown>;
+  /** Pages with the same word here are one page: going between them only changes its props. */
+  stays?: string;
   /** Where somebody goes who signed in on this page, if nothing else was asked for. */
   then?: string;
 }

@@ -1,6 +1,7 @@
 import ArrowUpRight from '@lucide/svelte/icons/arrow-up-right';
 import BookUser from '@lucide/svelte/icons/book-user';
 import History from '@lucide/svelte/icons/history';
+import Hourglass from '@lucide/svelte/icons/hourglass';
 import KeyRound from '@lucide/svelte/icons/key-round';
 import Lock from '@lucide/svelte/icons/lock-keyhole';
 import LogIn from '@lucide/svelte/icons/log-in';
@@ -155,6 +156,10 @@ function ofEvent(event: ActivityEvent, names: (passkeyId: string) => string): Ep
       return is(activity.phraseSet, BadgeCheck, 'changes', { line: confirmed });
     case 'sessions.ended':
       return is(activity.sessionsEnded(event.data['which'] ?? ''), LogOut, 'changes', { line: confirmed });
+    case 'desk.sessions_ended':
+      return is(activity.supportEndedSessions, LogOut, 'changes');
+    case 'desk.hold':
+      return is(activity.supportPaused, Hourglass, 'changes');
     case 'address.saved':
       return is(activity.addressSaved, BookUser, 'changes', { line: confirmed });
     case 'address.deleted':

@@ -52,6 +52,23 @@ export function onSessionEnded(listener: () => void): () => void {
   return () => sessionEnded.delete(listener);
 }
 
+let build = '';
+let onNewBuild: ((build: string) => void) | undefined;
+
+/** Calls back, once, when the service answers as another build than the one that this page came with. */
+export function whenNewBuild(listener: (build: string) => void): void {
+  onNewBuild = listener;
+}
+
+/** Reads the build off an answer. The page itself is never kept by browsers, so the first answer is of its own build. */
+export function noticeBuild(seen: string | null): void {
+  if (!seen) return;
+  build ||= seen;
+  if (seen === build) return;
+  onNewBuild?.(seen);
+  onNewBuild = undefined;
+}
+
 async function request<T>(method: Method, path: string, body: unknown, options: Options = {}): Promise<T> {
   if (!navigator.onLine) throw new OfflineError(false);
   const headers: Record<string, string> = { Accept: 'application/json, application/problem+json' };
@@ -74,6 +91,7 @@ async function request<T>(method: Method, path: string, body: unknown, options: 
     throw new OfflineError(true);
   }
 
+  noticeBuild(response.headers.get('X-Build'));
   if (response.status === 204) return undefined as T;
   const text = await response.text();
   if (!response.ok) {

@@ -116,7 +116,7 @@ export interface Account {
 export interface Hold {
   since: string;
   until: string;
-  reason: 'factor_replaced' | 'factor_unbound' | 'password_reset' | 'second_factor' | 'unfrozen';
+  reason: 'factor_replaced' | 'factor_unbound' | 'password_reset' | 'second_factor' | 'unfrozen' | 'support';
 }
 
 export interface Passkey {
@@ -244,6 +244,50 @@ export interface Withdrawal {
   waits_until: string | null;
 }
 
+/** A recording of a screen, on its way or there. */
+export interface Recording {
+  id: string;
+  state: 'uploading' | 'ready' | 'refused' | 'deleted';
+  bytes: number;
+  /** How many of them the server has; whole pieces, but for the last. */
+  stored: number;
+  /** Bytes of one piece. */
+  piece: number;
+  media_type: string;
+  duration_ms: number | null;
+  created_at: string;
+  delete_at: string;
+  /** Why it was refused. */
+  reason: null | 'unsupported' | 'broken' | 'disguised' | 'too_long';
+}
+
+export type Topic =
+  | 'passkey_create_failed'
+  | 'passkey_sign_in_failed'
+  | 'passkey_confirm_failed'
+  | 'codes_not_arriving'
+  | 'lost_device'
+  | 'withdrawal'
+  | 'other';
+
+export type TicketState = 'new' | 'open' | 'waiting' | 'answered' | 'resolved';
+
+/** A request to support. */
+export interface Ticket {
+  id: string;
+  /** "CS-2041" */
+  number: string;
+  topic: Topic;
+  state: TicketState;
+  created_at: string;
+  updated_at: string;
+  delete_at: string | null;
+  messages: { id: string; author: 'customer' | 'support'; name: string; body: string; created_at: string }[];
+  recordings: Recording[];
+  has_report: boolean;
+  attempt: null | { reference: string; operation: string; outcome: string; steps: { step: string; at: string }[] };
+}
+
 export interface Page<T> {
   items: T[];
   next?: string | null;
@@ -273,6 +317,8 @@ export interface Problem {
   request_id: string;
   field?: string;
   retry_at?: string;
+  /** upload_offset: where the server is. */
+  stored?: number;
   missing?: FactorKind[];
   until?: string;
   reason?: string;

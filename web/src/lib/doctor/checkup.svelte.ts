@@ -1,4 +1,4 @@
-import { lastAttempt } from '$lib/webauthn/attempt';
+import { troubledAttempt } from '$lib/webauthn/attempt';
 import { diagnose, type Diagnosis } from './diagnose';
 import { report, type Report } from './report';
 import { gather, type Signals } from './signals';
@@ -7,7 +7,7 @@ import { gather, type Signals } from './signals';
 export class Checkup {
   signals = $state.raw<Signals>();
   diagnosis = $state.raw<Diagnosis>();
-  readonly attempt = lastAttempt();
+  readonly attempt = troubledAttempt();
   /** What was found on the way here is about the try; after "Check again" only the device is looked at. */
   #withTry = true;
 

@@ -32,7 +32,15 @@ export type Cause =
 export type Verdict = 'ready' | 'fixable' | 'not_here';
 
 export type Action =
-  'check_again' | 'try_again' | 'another_device' | 'use_codes' | 'copy_link' | 'open_https' | 'see_passkeys' | 'reload';
+  | 'check_again'
+  | 'try_again'
+  | 'another_device'
+  | 'use_codes'
+  | 'copy_link'
+  | 'open_https'
+  | 'see_passkeys'
+  | 'support'
+  | 'reload';
 
 export type CheckId =
   'address' | 'browser' | 'system' | 'api' | 'connection' | 'lock' | 'window' | 'manager' | 'passkey' | 'service';

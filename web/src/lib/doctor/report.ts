@@ -57,12 +57,10 @@ export function report(signals: Signals, diagnosis: Diagnosis, attempt: Attempt 
 
 /** One line a fact, for reading and for the clipboard. Not translated: it is for support. */
 export function lines(report: Report): [label: string, value: string][] {
-  const said = (value: string | number | boolean | null): string => {
-    if (typeof value === 'boolean') return value ? 'yes' : 'no';
-    return value === null || value === '' ? '–' : String(value);
-  };
+  const said = (value: string | number | boolean | null): string =>
+    value === null || value === '' ? '–' : value === true ? 'yes' : value === false ? 'no' : String(value);
   const { capabilities, ...plain } = report;
-  const all = Object.entries(plain).map(([label, value]): [string, string] => [
+  const all: [string, string][] = Object.entries(plain).map(([label, value]) => [
     label.replaceAll('_', ' '),
     said(value),
   ]);

@@ -131,6 +131,11 @@ async function answered(ask: (() => Promise<boolean>) | undefined): Promise<bool
   }
 }
 
+/** Without the extensions: none of them is needed, and there are many. */
+function abilities(told: Record<string, boolean>): Record<string, boolean> {
+  return Object.fromEntries(Object.entries(told).filter(([name]) => /^\w{1,40}$/.test(name)));
+}
+
 /** Asks the browser everything that it answers without a window. */
 export async function gather(): Promise<Signals> {
   const agent = navigator.userAgent;
@@ -159,7 +164,7 @@ export async function gather(): Promise<Signals> {
     // The newer question and the older one: either is an answer.
     uvpaa: uvpaa ?? capabilities?.['userVerifyingPlatformAuthenticator'],
     conditional: conditional ?? capabilities?.['conditionalGet'],
-    capabilities: capabilities ? { ...capabilities } : null,
+    capabilities: capabilities ? abilities(capabilities) : null,
     system: (data && hinted(data.platform, hints?.platformVersion ?? '')) ?? systemOf(agent, navigator.maxTouchPoints),
     browser: brand ? { name: brandNames[brand.brand] ?? '', version: brand.version } : browserOf(agent),
     model: hints?.model ?? '',

@@ -1,5 +1,5 @@
 import { beforeEach, describe, expect, it } from 'vitest';
-import { forgetAttempt, lastAttempt, take, type AttemptEvent } from './attempt';
+import { forgetAttempt, lastAttempt, take, troubledAttempt, type AttemptEvent } from './attempt';
 
 const failed: AttemptEvent = {
   step: 'failed',
@@ -30,6 +30,13 @@ describe('the last attempt', () => {
     take('create', 'ver_2', { step: 'done' }, 16 * 60_000 + 1);
     take('create', 'ver_2', { step: 'prompted' }, 16 * 60_000 + 2);
     expect(lastAttempt()?.steps).toHaveLength(1);
+  });
+
+  it('is no trouble once it went well', () => {
+    take('sign_in', null, failed, 1);
+    expect(troubledAttempt()).not.toBeNull();
+    take('sign_in', null, { step: 'done' }, 2);
+    expect(troubledAttempt()).toBeNull();
   });
 
   it('takes no abort of our own for a failure', () => {

@@ -57,6 +57,12 @@ export function lastAttempt(): Attempt | null {
   return current;
 }
 
+/** The last try, unless it went well: what support and the doctor are asked about. */
+export function troubledAttempt(): Attempt | null {
+  const attempt = lastAttempt();
+  return attempt?.steps.at(-1)?.step === 'done' ? null : attempt;
+}
+
 /** Forgets it: what comes next is about something else. */
 export function forgetAttempt(): void {
   current = null;

@@ -29,16 +29,26 @@ export function supported(): boolean {
 // One ceremony at a time: browsers refuse a second, and which one answered would be unclear.
 let running: AbortController | undefined;
 
-async function ceremony<T>(
+/** A ceremony of a customer: each of its steps belongs to a try, which support and the numbers know of. */
+function ceremony<T>(
   operation: 'create' | 'get' | 'confirm',
   verification: string | null,
   timeoutMs: number,
   ask: (signal: AbortSignal) => Promise<T | null>,
 ): Promise<T> {
+  return askDevice(operation, timeoutMs, ask, (event) => noteAttempt(reported[operation], verification, event));
+}
+
+/** Asks the browser, names what it answers if it gives nothing, and tells `note` of each step. */
+export async function askDevice<T>(
+  operation: 'create' | 'get' | 'confirm',
+  timeoutMs: number,
+  ask: (signal: AbortSignal) => Promise<T | null>,
+  note: (event: AttemptEvent) => void = () => undefined,
+): Promise<T> {
   running?.abort();
   const controller = new AbortController();
   running = controller;
-  const note = (event: AttemptEvent) => noteAttempt(reported[operation], verification, event);
   note({ step: 'prompted' });
   const started = performance.now();
   const visible = document.visibilityState === 'visible';
@@ -112,7 +122,7 @@ interface LoginOptions {
  * (hybrid) or a security key first, where the browser listens to it.
  */
 export async function signInWithPasskey(hint?: 'hybrid' | 'security-key'): Promise<Session> {
-  const { public_key } = await api.post<LoginOptions>('/v1/login/passkey/options', {}, { anonymous: true });
+  const public_key = await loginOptions();
   if (hint) public_key.hints = [hint];
   const credential = await ceremony('get', null, public_key.timeout ?? 300_000, (signal) =>
     navigator.credentials.get({ publicKey: requestOptions(public_key), signal }),
@@ -120,6 +130,21 @@ export async function signInWithPasskey(hint?: 'hybrid' | 'security-key'): Promi
   const session = await refusable('sign_in', null, () => finishLogin(credential));
   noteAttempt('sign_in', null, { step: 'done' });
   return session;
+}
+
+/** Fetches what to ask the device; a Cancel that comes before the device is asked counts too. */
+async function loginOptions(): Promise<PublicKeyCredentialRequestOptionsJSON> {
+  running?.abort();
+  const controller = new AbortController();
+  running = controller;
+  try {
+    const options = { anonymous: true, signal: controller.signal };
+    return (await api.post<LoginOptions>('/v1/login/passkey/options', {}, options)).public_key;
+  } catch (error) {
+    throw controller.signal.aborted ? new PasskeyError('aborted', true, 0, error) : error;
+  } finally {
+    if (running === controller) running = undefined;
+  }
 }
 
 function finishLogin(credential: Credential): Promise<Session> {

@@ -16,6 +16,7 @@ export default {
         password_reset: 'Your password was reset.',
         second_factor: 'A second factor was added.',
         unfrozen: 'Your account was unfrozen.',
+        support: 'Support paused them.',
       }[reason] ?? 'Something changed.'
     }`,
   holdWhy: 'Why?',

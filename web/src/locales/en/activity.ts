@@ -101,6 +101,8 @@ export default {
   passwordReset: 'Password reset',
   phraseSet: 'Anti-phishing phrase changed',
   sessionsEnded: (which: string) => (which === 'others' ? 'Other devices signed out' : 'A device was signed out'),
+  supportEndedSessions: 'Support signed out your devices',
+  supportPaused: 'Support paused your withdrawals',
   addressSaved: 'Address saved',
   addressDeleted: 'Address deleted',
   other: 'Account event',

@@ -165,7 +165,8 @@ export default {
     confirm: 'from the withdrawal',
   },
   contact: 'Contact support',
-  contactWith: 'with the report above and a screen recording.',
+  contactWith: 'with a screen recording.',
+  start: 'Start a request',
 
   actions: {
     check_again: 'Check again',
@@ -175,6 +176,7 @@ export default {
     copy_link: 'Copy link',
     open_https: 'Open the secure address',
     see_passkeys: 'See passkeys',
+    support: 'Contact support',
     reload: 'Load again',
   } satisfies Record<Action, string>,
   create: 'Create passkey',

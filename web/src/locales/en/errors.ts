@@ -9,6 +9,7 @@ export default {
   /** By the problem's code. Each says what did not happen. */
   codes: {
     unauthenticated: { title: 'Sign in again', line: 'This session ended. Nothing was sent.' },
+    not_permitted: { title: 'Not yours to do', line: 'Your role doesn’t allow it. Nothing changed.' },
     not_found: { title: 'Not found', line: 'It may have been removed, or it isn’t yours.' },
     rate_limited: { title: 'Too many tries', line: 'Wait a moment, then try again.', at: tryAt },
     resend_too_soon: {
@@ -67,6 +68,12 @@ export default {
     amount_invalid: { title: 'Not an amount', line: 'Use digits, such as 250.5.' },
     withdrawal_expired: { title: 'This request expired', line: 'Nothing was sent.' },
     withdrawal_not_requested: { title: 'Already decided', line: 'This withdrawal can’t be changed any more.' },
+    upload_offset: { title: 'The upload goes on', line: 'Part of it was here already.' },
+    upload_interrupted: { title: 'The upload broke off', line: 'What arrived is kept. Try again to go on.' },
+    too_many_recordings: { title: 'You have recordings waiting', line: 'Send or remove one first. Nothing was added.' },
+    storage_full: { title: 'We can’t take recordings right now', line: 'Send your request without one, or try later.' },
+    too_many_tickets: { title: 'Too many open requests', line: 'Write in one of them instead. Nothing was sent.' },
+    update_required: { title: 'Update the app first', line: 'This version is too old for passkeys. Codes still work.' },
     link_expired: { title: 'This link no longer works', line: 'It was used, or is too old. Nothing changed.' },
   } satisfies Record<string, { title: string; line: string; at?: (time: string) => string }>,
 };

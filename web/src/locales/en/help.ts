@@ -1,11 +1,15 @@
 export default {
   title: 'Help',
   lede: 'Passkeys, codes, and what to do when something looks wrong.',
+  check: 'Check this device',
+  checkLine: 'What stops a passkey here, and what mends it',
+  requests: 'Your requests',
+  requestsLine: 'Write to us, and read what we answered',
+  request: 'Write to us',
+  requestLine: 'We answer by e-mail, without an account too',
   passkeys: 'Passkeys',
   trouble: 'When it doesn’t work',
   safety: 'Staying safe',
-  check: 'Check this device',
-  checkLine: 'What keeps it from using a passkey, and what mends it',
   faq: [
     {
       ask: 'What is a passkey?',
@@ -48,7 +52,7 @@ export default {
     {
       ask: 'Creating a passkey fails',
       answer:
-        'Update your browser and your system, and try again. Check that a screen lock is set and that your password manager is on. Browsers inside other apps can’t do it: open this page in your own browser. Your codes go on working meanwhile.',
+        'Make sure that your browser and your system are up to date, and try again. “Check this device” above says what stops it. If it still fails, send us a request with a screen recording. Your codes go on working meanwhile.',
     },
     {
       ask: 'No window comes up',

@@ -38,7 +38,6 @@ export default {
   thisDevice: 'This device',
   canHold: 'This device can hold a passkey',
   cannotHold: 'Not on this device: use your phone or a security key',
-  checkDevice: 'Check this device',
   unsupported: 'This browser is too old for passkeys. Update it, or use another device.',
   questions: {
     what: 'What is a passkey?',
@@ -158,8 +157,8 @@ export default {
   cancelledLine: 'The window of your device was closed, or none came up. Nothing changed. Your codes stay confirmed.',
   triesLeft: (n: number) =>
     plural(n, { one: 'One more try with these codes.', other: `${n} more tries with these codes.` }),
-  noWindow: 'No window came up?',
-  noWindowLine: 'Check this device',
+  checkDevice: 'Check this device',
+  checkDeviceLine: 'Why no window came up, and what mends it',
   anotherLine: 'Scan a QR code with your phone, or use a security key',
   tryAgain: 'Try again',
   notNow: 'Not now',

@@ -194,8 +194,12 @@ export default {
     'password.reset': 'Your password was reset',
     'phrase.set': 'Your phrase was changed',
     'sessions.ended': 'Devices were signed out',
+    'desk.sessions_ended': 'Support signed out your devices',
+    'desk.hold': 'Support paused your withdrawals',
     'address.saved': 'An address was saved',
     'withdrawal.approved': 'A withdrawal was approved',
+    'ticket.opened': 'You asked for help',
+    'ticket.message': 'You wrote to support',
   } as Record<string, string>,
   whatOther: 'A change to your account',
 };

@@ -36,8 +36,8 @@ export default {
   keyLine: 'Plug it in, or hold it to the phone',
   codes: 'Password and a code',
   codesLine: 'Always works, if you have both',
-  check: 'Check this device',
-  checkLine: 'What keeps it from using a passkey',
+  checkDevice: 'Check this device',
+  checkDeviceLine: 'What stops a passkey here, and what mends it',
   newPhone: 'New phone?',
   newPhoneLine: 'Sign it in to the same Apple or Google account. Your synced passkeys arrive by themselves.',
 };

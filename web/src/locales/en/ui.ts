@@ -76,5 +76,8 @@ export default {
   goHome: 'Go to Home',
   newVersion: 'This page is from an older version. Load it again to go on.',
   reload: 'Load again',
+  newVersionReady: 'A new version is ready',
+  update: 'Update',
+  later: 'Later',
   triesLeft: (n: number) => plural(n, { one: `${n} try left.`, other: `${n} tries left.` }),
 };

@@ -185,8 +185,8 @@ export default {
   codesRow: 'Use codes instead',
   codesRowLine: (factors: FactorKind[]) =>
     `From ${and(factors.map((kind) => ({ email: 'e-mail', phone: 'SMS', authenticator: 'app' })[kind]))}`,
-  noWindow: 'No window came up?',
-  noWindowLine: 'Check this device',
+  checkDevice: 'Check this device',
+  checkDeviceLine: 'Why no window came up, and what mends it',
   confirmAgain: 'Confirm again',
 
   // codes
@@ -294,6 +294,7 @@ export default {
     password_reset: 'Because your password was reset.',
     second_factor: 'Because a second factor was added.',
     unfrozen: 'Because your account was unfrozen.',
+    support: 'Because support paused them.',
   } satisfies Record<Hold['reason'], string>,
   cantShorten: 'It can’t be shortened, by you or by anyone with your phone.',
   happened: {
@@ -302,6 +303,7 @@ export default {
     password_reset: 'Password reset',
     second_factor: 'Second factor added',
     unfrozen: 'Account unfrozen',
+    support: 'Paused by support',
   } satisfies Record<Hold['reason'], string>,
   paused: 'Withdrawals paused',
   pausedGoesOn: 'Signing in and reading go on as usual',

@@ -1,0 +1,442 @@
+// Recordings of screens. A recording is uploaded in pieces, of which each is sealed and durable before its row says that it is there;
+// so that whatever ends an upload, it goes on from the last piece that was answered. When it is whole, its type is checked by its
+// content, and what is no recording is deleted at once. Whose it is: the account's that began it, or, without a session, the
+// browser's by its own secret. It goes when its time is over, whatever becomes of it until then.
+
+package support
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"mime"
+	"strconv"
+	"sync"
+	"time"
+
+	"countersign/internal/blob"
+	"countersign/internal/media"
+	"countersign/internal/refusal"
+	"countersign/internal/secret"
+	"countersign/internal/store"
+	"countersign/internal/verification"
+)
+
+// Piece is the length of every piece of a recording but the last.
+const Piece = 1 << 20
+
+// TooLong is why a recording is refused that plays longer than is allowed; the other reasons are those of package media.
+const TooLong = "too_long"
+
+// RecordingLimits are how much is taken, and for how long it is kept.
+type RecordingLimits struct {
+	Bytes, BytesWithoutSession int64
+	Duration                   time.Duration
+	// AtOnce is how many an account may have that no request took along; without a session, a browser.
+	AtOnce, AtOnceWithoutSession int
+	PerAccount, PerNetwork       store.Allowance // of beginnings; the latter without a session
+	// Loose is how long a recording is kept that no request takes along, whole or not; Retention one that a request took along.
+	Loose, Retention time.Duration
+	// Reserve is the room, in bytes, that recordings leave to everything else, such as a database on the same disk.
+	Reserve int64
+}
+
+// DefaultRecordingLimits are what holds where the operator says nothing else.
+func DefaultRecordingLimits() RecordingLimits {
+	return RecordingLimits{
+		Bytes: 100 << 20, BytesWithoutSession: 50 << 20, Duration: 5 * time.Minute, AtOnce: 3, AtOnceWithoutSession: 1,
+		PerAccount: store.Allowance{Limit: 20, Window: time.Hour}, PerNetwork: store.Allowance{Limit: 3, Window: time.Hour},
+		Loose: 24 * time.Hour, Retention: DefaultRetention, Reserve: 512 << 20,
+	}
+}
+
+// Recordings takes, keeps and deletes recordings. Its fields are set once.
+type Recordings struct {
+	Engine *verification.Engine
+	Blobs  blob.Store
+	Limits RecordingLimits
+
+	locks locks
+}
+
+// RecordingInput is what a recording is begun with.
+type RecordingInput struct {
+	Bytes     int64
+	MediaType string // as the browser says; "" where it does not know
+	Captured  string // screen | file
+	StartedAt time.Time
+}
+
+// RecordingView is a recording as its owner sees it.
+type RecordingView struct {
+	ID         string    `json:"id"`
+	State      string    `json:"state"`
+	Bytes      int64     `json:"bytes"`
+	Stored     int64     `json:"stored"`
+	Piece      int64     `json:"piece"`
+	MediaType  string    `json:"media_type"`
+	DurationMS *int64    `json:"duration_ms"`
+	CreatedAt  time.Time `json:"created_at"`
+	DeleteAt   time.Time `json:"delete_at"`
+	Reason     *string   `json:"reason"`
+}
+
+// ViewRecording makes the view of a recording.
+func ViewRecording(r *store.Recording) RecordingView {
+	v := RecordingView{ID: r.ID, State: r.State, Bytes: r.Bytes, Stored: r.Stored, Piece: Piece, MediaType: r.MediaType, CreatedAt: r.CreatedAt, DeleteAt: r.DeleteAt}
+	if r.State == store.RecordingReady {
+		ms := r.Duration.Milliseconds()
+		v.DurationMS = &ms
+	}
+	if r.Reason != "" {
+		v.Reason = &r.Reason
+	}
+	return v
+}
+
+// Begin begins a recording: the client says how long it will be.
+func (s *Recordings) Begin(ctx context.Context, c verification.Caller, in RecordingInput) (*RecordingView, error) {
+	most, atOnce := s.Limits.Bytes, s.Limits.AtOnce
+	if c.Session == nil {
+		most, atOnce = min(most, s.Limits.BytesWithoutSession), s.Limits.AtOnceWithoutSession
+	}
+	kind, err := declared(in.MediaType)
+	switch {
+	case in.Bytes <= 0:
+		return nil, refusal.Field("invalid_request", "bytes", "Say how many bytes the recording has.")
+	case in.Bytes > most:
+		return nil, refusal.Field("too_large", "bytes", fmt.Sprintf("A recording has %d MiB at most.", most>>20))
+	case err != nil:
+		return nil, err
+	case in.Captured != "screen" && in.Captured != "file":
+		return nil, refusal.Field("invalid_request", "captured", `Say "screen" or "file".`)
+	}
+	if err := s.room(ctx, in.Bytes); err != nil {
+		return nil, err
+	}
+	var r store.Recording
+	err = s.Engine.DB.Update(ctx, func(tx *store.Tx) error {
+		r = store.Recording{ID: secret.NewID("rec", tx.Now), AccountID: c.AccountID(), State: store.Uploading, MediaType: kind, Captured: in.Captured, Bytes: in.Bytes,
+			CreatedAt: tx.Now, DeleteAt: tx.Now.Add(s.Limits.Loose)}
+		if r.AccountID == "" {
+			r.DeviceHash = c.DeviceHash
+		}
+		// The device's clock, as it may be wrong by anything: what cannot be is not known.
+		if in.StartedAt.After(tx.Now.Add(-s.Limits.Loose)) && in.StartedAt.Before(tx.Now.Add(5*time.Minute)) {
+			r.StartedAt = in.StartedAt
+		}
+		n, err := tx.LooseRecordings(r.AccountID, r.DeviceHash)
+		if err != nil {
+			return err
+		}
+		if n >= atOnce {
+			return refusal.New("too_many_recordings", "Send or delete what is uploaded first.")
+		}
+		if r.AccountID != "" {
+			err = s.Engine.Allow(tx, s.Limits.PerAccount, "recordings", []byte(r.AccountID))
+		} else {
+			err = s.Engine.Allow(tx, s.Limits.PerNetwork, "recordings-open", []byte(c.Network()))
+		}
+		if err != nil {
+			return err
+		}
+		return tx.AddRecording(&r)
+	})
+	if err != nil {
+		return nil, err
+	}
+	v := ViewRecording(&r)
+	return &v, nil
+}
+
+// declared reads the type that a client says; it counts for nothing in the end, and only what cannot come to anything is refused.
+func declared(text string) (string, error) {
+	if text == "" {
+		return "", nil
+	}
+	kind, _, err := mime.ParseMediaType(text)
+	if len(text) > 200 || err != nil && !errors.Is(err, mime.ErrInvalidMediaParameter) || kind != media.MP4 && kind != media.QuickTime && kind != media.WebM {
+		return "", refusal.Field("invalid_request", "media_type", "Recordings are MP4, MOV or WebM.")
+	}
+	return kind, nil
+}
+
+func (s *Recordings) room(ctx context.Context, bytes int64) error {
+	free, known, err := s.Blobs.Free(ctx)
+	if err != nil {
+		return err
+	}
+	if known && free-bytes < s.Limits.Reserve {
+		return storageFull()
+	}
+	return nil
+}
+
+func storageFull() error {
+	return refusal.New("storage_full", "There is no room for recordings now. Try again later.")
+}
+
+// Own reads a recording of the caller's. Those of others are not there.
+func (s *Recordings) Own(tx *store.Tx, c verification.Caller, id string) (*store.Recording, error) {
+	r, err := tx.Recording(id)
+	if err != nil && !errors.Is(err, store.ErrNotFound) {
+		return nil, err
+	}
+	if err != nil || !own(c, r.AccountID, r.DeviceHash) {
+		return nil, refusal.NotFound("recording")
+	}
+	return r, nil
+}
+
+func (s *Recordings) read(ctx context.Context, c verification.Caller, id string) (r *store.Recording, err error) {
+	err = s.Engine.DB.View(ctx, func(tx *store.Tx) (err error) { r, err = s.Own(tx, c, id); return err })
+	return r, err
+}
+
+// Show tells how far a recording is.
+func (s *Recordings) Show(ctx context.Context, c verification.Caller, id string) (*RecordingView, error) {
+	r, err := s.read(ctx, c, id)
+	if err != nil {
+		return nil, err
+	}
+	v := ViewRecording(r)
+	return &v, nil
+}
+
+// Expect tells how many bytes the piece at an offset has, or refuses: so that no body is read for nothing. A piece that is stored
+// already may come again, as its answer may have been lost.
+func (s *Recordings) Expect(ctx context.Context, c verification.Caller, id string, offset int64) (int64, error) {
+	r, err := s.read(ctx, c, id)
+	if err != nil {
+		return 0, err
+	}
+	return expect(r, offset)
+}
+
+func expect(r *store.Recording, offset int64) (int64, error) {
+	switch {
+	case r.State == store.RecordingDeleted:
+		return 0, refusal.New("conflict", "This recording was deleted.")
+	case offset < 0 || offset > r.Stored || offset%Piece != 0 || offset >= r.Bytes:
+		return 0, wrongOffset(r)
+	}
+	return min(Piece, r.Bytes-offset), nil
+}
+
+func wrongOffset(r *store.Recording) error {
+	return refusal.New("upload_offset", "Go on with the piece at the offset that is in `stored`.").With("stored", r.Stored)
+}
+
+// Append stores one piece, whose length is as Expect says. The last one is answered with the verdict on the whole.
+func (s *Recordings) Append(ctx context.Context, c verification.Caller, id string, offset int64, piece []byte) (*RecordingView, error) {
+	// Nothing may change a piece after the whole was checked: one at a time.
+	defer s.locks.lock(id)()
+	r, err := s.read(ctx, c, id)
+	if err != nil {
+		return nil, err
+	}
+	size, err := expect(r, offset)
+	if err != nil {
+		return nil, err
+	}
+	if int64(len(piece)) != size {
+		return nil, refusal.New("invalid_request", fmt.Sprintf("The piece at this offset has %d bytes.", size))
+	}
+	switch {
+	case r.State == store.RecordingRefused:
+		// Nothing is left to compare it with.
+	case offset < r.Stored:
+		if err := s.repeated(ctx, r, offset, piece); err != nil {
+			return nil, err
+		}
+	default:
+		if err := s.next(ctx, r, piece); err != nil {
+			return nil, err
+		}
+	}
+	v := ViewRecording(r)
+	return &v, nil
+}
+
+// repeated refuses a piece that is not the one that is stored.
+func (s *Recordings) repeated(ctx context.Context, r *store.Recording, offset int64, piece []byte) error {
+	there, err := s.reader(ctx, r).piece(offset / Piece)
+	if err != nil {
+		return err
+	}
+	if !bytes.Equal(there, piece) {
+		return wrongOffset(r)
+	}
+	return nil
+}
+
+// next stores the next piece, and lets r say so.
+func (s *Recordings) next(ctx context.Context, r *store.Recording, piece []byte) error {
+	if err := s.room(ctx, int64(len(piece))); err != nil {
+		return err
+	}
+	n := r.Stored / Piece
+	if err := s.Blobs.Put(ctx, key(r.ID, n), s.Engine.Keys.Seal(place(r.ID, n), piece)); err != nil {
+		if errors.Is(err, blob.ErrFull) {
+			return storageFull()
+		}
+		return fmt.Errorf("store a piece: %w", err)
+	}
+	from := r.Stored
+	if r.Stored += int64(len(piece)); r.Stored < r.Bytes {
+		return s.change(ctx, func(tx *store.Tx) (bool, error) { return tx.AdvanceRecording(r.ID, from, r.Stored) })
+	}
+	if err := s.judge(ctx, r); err != nil {
+		return err
+	}
+	err := s.change(ctx, func(tx *store.Tx) (bool, error) {
+		if r.State == store.RecordingRefused {
+			r.DeleteAt = tx.Now
+		}
+		return tx.FinishRecording(r, from)
+	})
+	if err != nil || r.State == store.RecordingReady {
+		return err
+	}
+	return s.erase(ctx, r.ID)
+}
+
+func (s *Recordings) change(ctx context.Context, fn func(tx *store.Tx) (bool, error)) error {
+	return s.Engine.DB.Update(ctx, func(tx *store.Tx) error {
+		ok, err := fn(tx)
+		if err == nil && !ok {
+			err = refusal.New("conflict", "This recording was changed meanwhile.")
+		}
+		return err
+	})
+}
+
+// judge checks a whole recording by its content.
+func (s *Recordings) judge(ctx context.Context, r *store.Recording) error {
+	info, err := media.Check(s.reader(ctx, r), r.Bytes)
+	var refused *media.Refused
+	switch {
+	case errors.As(err, &refused):
+		r.State, r.Reason = store.RecordingRefused, refused.Reason
+	case errors.Is(err, blob.ErrNotFound), errors.Is(err, secret.ErrSealed):
+		// The store has lost or altered a piece; only from the beginning can this come to anything.
+		r.State, r.Reason = store.RecordingRefused, media.Broken
+	case err != nil:
+		return err
+	// A recorder that is told to stop takes a moment.
+	case info.Duration > s.Limits.Duration+2*time.Second:
+		r.State, r.Reason = store.RecordingRefused, TooLong
+	default:
+		r.State, r.MediaType, r.Duration = store.RecordingReady, info.Type, info.Duration
+	}
+	return nil
+}
+
+// Delete deletes a recording of the caller's. A second time it does nothing.
+func (s *Recordings) Delete(ctx context.Context, c verification.Caller, id string) error {
+	if _, err := s.read(ctx, c, id); err != nil {
+		return err
+	}
+	return s.end(ctx, id)
+}
+
+// end closes a recording, so that nobody has it any more, and then deletes its contents. If that fails, or the program ends
+// between, Sweep goes on.
+func (s *Recordings) end(ctx context.Context, id string) error {
+	defer s.locks.lock(id)()
+	if err := s.Engine.DB.Update(ctx, func(tx *store.Tx) error { _, err := tx.CloseRecording(id); return err }); err != nil {
+		return err
+	}
+	return s.erase(ctx, id)
+}
+
+func (s *Recordings) erase(ctx context.Context, id string) error {
+	if err := s.Blobs.Delete(ctx, id); err != nil {
+		return fmt.Errorf("delete a recording's contents: %w", err)
+	}
+	return s.Engine.DB.Update(ctx, func(tx *store.Tx) error { return tx.RecordingGone(id) })
+}
+
+// Sweep deletes the recordings whose time is over.
+func (s *Recordings) Sweep(ctx context.Context) error {
+	const some = 50
+	for {
+		var due []string
+		err := s.Engine.DB.View(ctx, func(tx *store.Tx) (err error) { due, err = tx.DueRecordings(some); return err })
+		if err != nil {
+			return err
+		}
+		for _, id := range due {
+			if err := s.end(ctx, id); err != nil {
+				return err
+			}
+		}
+		if len(due) < some {
+			return nil
+		}
+	}
+}
+
+// SweepStrays deletes contents that no recording has, as when a backup was put back that knows nothing of them. It waits until
+// their time is over whatever they were.
+func (s *Recordings) SweepStrays(ctx context.Context) error {
+	folders, err := s.Blobs.Folders(ctx)
+	if err != nil {
+		return err
+	}
+	for _, id := range folders {
+		begun, ok := secret.IDTime("rec", id)
+		if !ok || s.Engine.DB.Now().Before(begun.Add(s.Limits.Loose+s.Limits.Retention)) {
+			continue
+		}
+		err := s.Engine.DB.View(ctx, func(tx *store.Tx) error { _, err := tx.Recording(id); return err })
+		if errors.Is(err, store.ErrNotFound) {
+			err = s.Blobs.Delete(ctx, id)
+		}
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func key(id string, n int64) string { return id + "/" + strconv.FormatInt(n, 10) }
+
+func place(id string, n int64) secret.Place {
+	return secret.Place{Table: "recordings", Column: "piece", Row: key(id, n)}
+}
+
+// locks lets one at a time work on a recording.
+type locks struct {
+	mu   sync.Mutex
+	held map[string]*lock
+}
+
+type lock struct {
+	sync.Mutex
+	users int
+}
+
+func (l *locks) lock(id string) (unlock func()) {
+	l.mu.Lock()
+	if l.held == nil {
+		l.held = map[string]*lock{}
+	}
+	one := l.held[id]
+	if one == nil {
+		one = &lock{}
+		l.held[id] = one
+	}
+	one.users++
+	l.mu.Unlock()
+	one.Lock()
+	return func() {
+		one.Unlock()
+		l.mu.Lock()
+		defer l.mu.Unlock()
+		if one.users--; one.users == 0 {
+			delete(l.held, id)
+		}
+	}
+}

@@ -1,0 +1,256 @@
+import { expect, firstAdmin, ines as inesEmail, test } from './harness/test';
+import { sharesThisTab } from './harness/video';
+
+// The browser's own choice of screen cannot be answered in a test: the tab itself is taken.
+test.use({
+  launchOptions: async ({ launchOptions }, use) =>
+    use({ ...launchOptions, args: [...(launchOptions.args ?? []), '--auto-accept-this-tab-capture'] }),
+});
+
+test('an invitation is accepted with a passkey, which is the only way in from then on', async ({ colleague, demo }) => {
+  const operator = await colleague();
+  await operator.accept(demo.invitation, firstAdmin);
+  await operator.signOut();
+  await operator.signIn();
+
+  const another = await colleague();
+  await another.open(demo.invitation);
+  await expect(another.heading('This invitation no longer works')).toBeVisible();
+});
+
+test('a customer’s session is none at the desk', async ({ ines }) => {
+  await ines.signInWithPasskey();
+  const { status } = await ines.get('/v1/desk/me');
+  expect(status).toBe(401);
+  ines.gate.requests.length = 0;
+  await ines.open('/operator');
+  await expect(ines.heading('Operators’ desk')).toBeVisible();
+  await expect(ines.page).toHaveURL('/operator/sign-in');
+  const asked = ines.gate.requests.map(({ url }) => new URL(url).pathname).filter((path) => path.startsWith('/v1/'));
+  expect(asked.filter((path) => !path.startsWith('/v1/desk/') && path !== '/v1/config')).toEqual([]);
+  await ines.open('/');
+  await ines.atHome();
+});
+
+test('an account is found by its exact e-mail alone, and its sessions are ended', async ({ admin, ines }) => {
+  await ines.signInWithPasskey();
+  await admin.open('/operator/accounts');
+  await admin.field('E-mail').fill('ines@');
+  await admin.button('Find').click();
+  await expect(admin.page.getByRole('alert')).toContainText('Give it whole');
+  await admin.openAccount(inesEmail);
+  await expect(admin.page.getByText(inesEmail)).toHaveCount(0);
+
+  await admin.button(/^End all sessions/).click();
+  await admin.dialog().getByRole('button', { name: 'End all sessions' }).click();
+  await expect(admin.dialog().getByRole('alert')).toContainText('Say why.');
+  await admin.dialog().getByLabel('Reason').fill('Asked by phone');
+  await admin.dialog().getByRole('button', { name: 'End all sessions' }).click();
+  await expect(admin.page.getByText('Nobody is signed in')).toBeVisible();
+  await expect(admin.page.getByText('All sessions ended at the desk').first()).toBeVisible();
+
+  await ines.open('/security');
+  await expect(ines.heading('Sign in')).toBeVisible();
+});
+
+test('a hold is put on and lengthened, never shortened, and the customer sees it', async ({ admin, ines }) => {
+  await admin.openAccount(inesEmail);
+  const put = async (action: RegExp, hours: string) => {
+    await admin.button(action).click();
+    await admin.dialog().getByLabel('Hours from now').fill(hours);
+    await admin.dialog().getByLabel('Reason').fill('Says that somebody has the phone');
+    await admin
+      .dialog()
+      .getByRole('button', { name: /^(Put on hold|Lengthen the hold)$/ })
+      .click();
+  };
+  await put(/^Put withdrawals on hold/, '48');
+  await expect(admin.heading('Withdrawals paused')).toBeVisible();
+  await put(/^Lengthen the hold/, '24');
+  await expect(admin.dialog().getByRole('alert')).toContainText('paused for longer than that already');
+  await admin.dialog().getByRole('button', { name: 'Cancel' }).click();
+  await put(/^Lengthen the hold/, '72');
+  await expect(admin.page.getByText(/^7[12] h.* left$/)).toBeVisible();
+
+  await ines.signInWithPasskey();
+  await ines.open('/withdraw');
+  await expect(ines.heading(/^Withdrawals paused until/)).toBeVisible();
+});
+
+test('a colleague is invited, and may do no more than the role says', async ({ admin, colleague, demo }) => {
+  await admin.open('/operator/team');
+  await admin.button('Invite an operator').click();
+  await admin.dialog().getByLabel('Name').fill('Sina Berg');
+  await admin.dialog().getByLabel('E-mail').fill('sina@countersign.example');
+  await admin.dialog().getByRole('button', { name: 'Make the link' }).click();
+  const link = await admin
+    .dialog()
+    .getByText(/\/operator\/accept#/)
+    .innerText();
+  await admin.dialog().getByRole('button', { name: 'Done' }).click();
+
+  const sina = await colleague();
+  await sina.accept(link.replace(demo.origin, ''), 'Sina Berg');
+  await expect(sina.link('Team')).toHaveCount(0);
+  await sina.open('/operator/team');
+  await expect(sina.heading('Not for your role')).toBeVisible();
+  await sina.open('/operator/check');
+  await expect(sina.heading('Not for your role')).toBeVisible();
+  await sina.openAccount(inesEmail);
+  await expect(sina.page.getByText('Your role looks only.')).toBeVisible();
+  const id = sina.page.url().split('/').at(-1) ?? '';
+  for (const [method, path, body] of [
+    ['POST', `/v1/desk/accounts/${id}/end-sessions`, { reason: 'x' }],
+    ['POST', `/v1/desk/accounts/${id}/hold`, { hours: 1, reason: 'x' }],
+    ['GET', '/v1/desk/check', undefined],
+    ['GET', '/v1/desk/log', undefined],
+    ['POST', '/v1/desk/operators', { name: 'X', email: 'x@y.example', role: 'admin' }],
+  ] as const) {
+    const { status, body: problem } = await sina.call(method, path, body);
+    expect([status, problem.code], path).toEqual([403, 'not_permitted']);
+  }
+
+  await admin.open('/operator/team');
+  await admin.button('Change role: Sina Berg').click();
+  await admin.dialog().getByRole('radio', { name: 'Security' }).check();
+  await admin.dialog().getByRole('button', { name: 'Save' }).click();
+  await sina.open('/operator/check');
+  await expect(sina.heading('Installation check')).toBeVisible();
+
+  await admin.button('End: Sina Berg').click();
+  await admin.dialog().getByRole('button', { name: 'End access' }).click();
+  await expect(admin.page.getByText(/^Ended /)).toBeVisible();
+  await sina.page.reload();
+  await expect(sina.heading('Operators’ desk')).toBeVisible();
+  await admin.open('/operator/log');
+  await expect(admin.page.getByText('Tried what the role does not allow').first()).toBeVisible();
+  await expect(admin.page.getByText('Ended an operator’s access').first()).toBeVisible();
+});
+
+test('the installation check opens what does not hold, runs again, and is copied', async ({ admin }) => {
+  await admin.page.context().grantPermissions(['clipboard-read', 'clipboard-write']);
+  await admin.open('/operator/check');
+  await expect(admin.heading('Addresses')).toBeVisible();
+  await expect(admin.page.getByText('Policy in force')).toBeVisible();
+  const again = admin.page.waitForResponse((answer) => answer.url().endsWith('/v1/desk/check'));
+  await admin.button('Check again').click();
+  expect((await again).status()).toBe(200);
+  await admin.button('Copy report').click();
+  const copied = await admin.page.evaluate(() => navigator.clipboard.readText());
+  expect(copied).toContain('addresses/relying_party: localhost');
+  await admin.button('Send a test mail').click();
+  await expect(admin.page.getByText('A test mail is on its way to you')).toBeVisible();
+});
+
+test('the numbers are there as plots and as a table, and say where nothing was counted', async ({ admin, ines }) => {
+  await admin.open('/operator/numbers');
+  await expect(admin.page.getByText('Nobody signed in in these days')).toBeVisible();
+  await expect(admin.page.getByText('Nobody stopped at the device')).toBeVisible();
+  await ines.signInWithPasskey();
+  await ines.requestWithdrawal();
+  await ines.confirmWithPasskey();
+  await admin.page.getByRole('radio', { name: '7 days' }).check();
+  await expect(admin.page.getByRole('img', { name: /, 1 of them by passkey/ })).toBeVisible();
+  await admin.button('As a table').click();
+  const daily = admin.page.getByRole('region', { name: 'Withdrawals approved a day' });
+  await expect(daily.getByRole('row')).toHaveCount(8);
+  await expect(daily.getByRole('row').last().getByRole('cell').first()).toHaveText('1');
+  await admin.button('As plots').click();
+  await expect(daily.getByRole('row')).toHaveCount(0);
+});
+
+test('a failure that was recorded is played and sought beside what happened, answered, and resolved', async ({
+  admin,
+  ines,
+}) => {
+  const markup = '<img src=x onerror="document.title=1"> It closed <b>by itself</b>.';
+  await sharesThisTab(ines);
+  await ines.signInWithPasskey();
+  await ines.open('/support/new');
+  await ines.page.getByLabel('About', { exact: true }).selectOption('Confirming a withdrawal failed');
+  await ines.field('What did you see?').fill(markup);
+  await ines.button('Record screen').click();
+  await ines.button('Start recording').click();
+  const bar = ines.page.getByRole('region', { name: 'Recording your screen' });
+  await expect(bar).toContainText('0:01');
+  await ines.page.getByRole('link', { name: 'Withdraw', exact: true }).first().click();
+  await ines.fillInWithdrawal();
+  await ines.device.recognises(false);
+  const reported = ines.page.waitForResponse((answer) => answer.url().endsWith('/v1/attempts') && answer.ok());
+  await ines.button('Confirm with passkey').click();
+  await reported;
+  await expect(bar).toContainText(/0:0[4-9]/);
+  await ines.page.keyboard.press('Escape');
+  await bar.getByRole('button', { name: 'Stop' }).click();
+  await ines.page.getByRole('button', { name: 'Use this recording' }).click();
+  await expect(ines.page.getByText('Uploaded', { exact: true })).toBeVisible();
+  await ines.button('Send').click();
+  await expect(ines.page).toHaveURL(/\/support\/tkt_/);
+
+  // Who has nothing of their own sees what nobody has.
+  await admin.open('/operator');
+  await admin.page.getByRole('link', { name: /^Confirming with a passkey failed .*Recording$/ }).click();
+  await expect(admin.page.getByText(markup)).toBeVisible();
+  await expect(admin.page.locator('main img, main b b')).toHaveCount(0);
+  await expect(admin.heading('What happened')).toBeVisible();
+  await expect(admin.page.getByText('Likely cause')).toBeVisible();
+
+  const video = admin.page.locator('video');
+  const at = () => video.evaluate((each: HTMLVideoElement) => each.currentTime);
+  await expect.poll(() => video.evaluate((each: HTMLVideoElement) => each.duration)).toBeLessThan(60);
+  await expect.poll(at).toBe(0);
+  await admin.button('Play').click();
+  await expect.poll(at).toBeGreaterThan(0.3);
+  await admin.button('Pause').click();
+  const place = admin.page.getByRole('listitem').filter({ hasText: 'Device closed the request' }).getByRole('button');
+  const [minutes = 0, seconds = 0] = (await place.innerText()).split(':').map(Number);
+  await place.click();
+  await expect.poll(at).toBeGreaterThanOrEqual(minutes * 60 + seconds);
+  await admin.button('Pause').click();
+  const slider = admin.page.getByRole('slider', { name: 'Place in the recording' });
+  await slider.press('Home');
+  await expect.poll(at).toBe(0);
+
+  await admin.button('Screen lock steps').click();
+  await admin.field('Reply').press('Control+End');
+  await admin.field('Reply').pressSequentially(' <i>Tomas</i>');
+  await admin.button('Send reply').click();
+  await expect(admin.page.getByText('Reply sent')).toBeVisible();
+  await expect(admin.page.getByText('<i>Tomas</i>')).toBeVisible();
+  await expect(admin.page.getByText(`assigned to ${firstAdmin}`)).toBeVisible();
+  await ines.page.reload();
+  await expect(ines.page.getByText('<i>Tomas</i>')).toBeVisible();
+  await ines.demo.inbox.next('email', (mail) => mail.text.includes('Your device told us that it has no screen lock'));
+
+  await admin.button('Assign').click();
+  await admin.dialog().getByRole('button', { name: 'Nobody' }).click();
+  await expect(admin.page.getByText('Nobody has it now')).toBeVisible();
+  await admin.button('Resolve').click();
+  await expect(admin.page.getByText(/^Everything here is deleted on /)).toBeVisible();
+  await admin.button('Reopen').click();
+  await expect(admin.button('Resolve')).toBeVisible();
+
+  await admin.open('/operator/log');
+  for (const act of ['Played a recording', 'Read a request', 'Answered a request', 'Assigned a request'])
+    await expect(admin.page.getByText(act).first()).toBeVisible();
+});
+
+test('an operator whose session ended goes on with the reply that was begun', async ({ admin, ines }) => {
+  await ines.signInWithPasskey();
+  await ines.open('/support/new');
+  await ines.page.getByLabel('About', { exact: true }).selectOption('Something else');
+  await ines.field('What did you see?').fill('Nothing works.');
+  await ines.button('Send').click();
+  await expect(ines.page).toHaveURL(/\/support\/tkt_/);
+  await admin.open('/operator');
+  await admin.page.getByRole('link', { name: /^Something else/ }).click();
+  await admin.field('Reply').fill('What exactly');
+  await admin.call('DELETE', '/v1/desk/session');
+  await admin.button('Send reply').click();
+  await expect(admin.dialog()).toContainText('Your session ended');
+  await admin.dialog().getByRole('button', { name: 'Sign in with your passkey' }).click();
+  await expect(admin.dialog()).toHaveCount(0);
+  await expect(admin.field('Reply')).toHaveValue('What exactly');
+  await admin.button('Send reply').click();
+  await expect(admin.page.getByText('Reply sent')).toBeVisible();
+});

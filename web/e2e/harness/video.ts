@@ -1,0 +1,59 @@
+import type { Page } from '@playwright/test';
+import type { Customer } from './customer';
+
+/** A real WebM of so many bytes at least, made by the browser itself from noise that compresses badly. */
+export async function noisyVideo(page: Page, atLeast: number): Promise<Buffer> {
+  const base64 = await page.evaluate(async (atLeast) => {
+    const canvas = document.createElement('canvas');
+    canvas.width = 640;
+    canvas.height = 480;
+    const context = canvas.getContext('2d');
+    if (!context) throw new Error('no canvas');
+    const media = new MediaRecorder(canvas.captureStream(15), {
+      mimeType: 'video/webm',
+      videoBitsPerSecond: 60_000_000,
+    });
+    const chunks: Blob[] = [];
+    let bytes = 0;
+    const done = new Promise((resolve) => (media.onstop = resolve));
+    const enough = new Promise<void>((resolve) => {
+      media.ondataavailable = (event) => {
+        chunks.push(event.data);
+        bytes += event.data.size;
+        if (bytes >= atLeast) resolve();
+      };
+    });
+    const image = context.createImageData(640, 480);
+    const draw = () => {
+      for (let i = 0; i < image.data.length; i += 65_536) {
+        crypto.getRandomValues(image.data.subarray(i, Math.min(i + 65_536, image.data.length)));
+      }
+      context.putImageData(image, 0, 0);
+    };
+    const timer = setInterval(draw, 60);
+    media.start(100);
+    await enough;
+    media.stop();
+    await done;
+    clearInterval(timer);
+    const data = new Uint8Array(await new Blob(chunks).arrayBuffer());
+    let text = '';
+    for (let i = 0; i < data.length; i += 8192) text += String.fromCharCode(...data.subarray(i, i + 8192));
+    return btoa(text);
+  }, atLeast);
+  return Buffer.from(base64, 'base64');
+}
+
+/** Makes the tab the one that is shared. Chromium logs that it asks for a camera nobody wants when it is told so by a flag. */
+export async function sharesThisTab(customer: Customer): Promise<void> {
+  customer.gate.expect(/camera is not allowed/);
+  await customer.page.addInitScript(() => {
+    if (typeof MediaDevices === 'undefined') return;
+    const real = Object.getOwnPropertyDescriptor(MediaDevices.prototype, 'getDisplayMedia')?.value as (
+      options: object,
+    ) => Promise<MediaStream>;
+    MediaDevices.prototype.getDisplayMedia = function (options) {
+      return real.call(this, { ...options, preferCurrentTab: true });
+    };
+  });
+}

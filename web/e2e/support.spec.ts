@@ -1,0 +1,296 @@
+import type { Page, Request, Route } from '@playwright/test';
+import type { Customer } from './harness/customer';
+import { expect, ines, test } from './harness/test';
+import { noisyVideo, sharesThisTab } from './harness/video';
+
+// The browser's own choice of screen cannot be answered in a test: the tab itself is taken.
+test.use({
+  launchOptions: async ({ launchOptions }, use) =>
+    use({ ...launchOptions, args: [...(launchOptions.args ?? []), '--auto-accept-this-tab-capture'] }),
+});
+
+const MiB = 1024 * 1024;
+
+interface Recording {
+  id: string;
+  state: string;
+  bytes: number;
+  stored: number;
+}
+
+/** What was sent of recordings, and how it was answered. */
+class Pieces {
+  readonly stored: number[] = [];
+
+  constructor(page: Page) {
+    page.on('response', (answer) => {
+      if (answer.request().method() !== 'PATCH' || answer.status() !== 200) return;
+      this.stored.push(Number(answer.request().headers()['upload-offset']));
+    });
+  }
+}
+
+const isPiece = (request: Request) => request.method() === 'PATCH';
+
+/** Lets so many pieces through, and does with the others as told. */
+async function after(page: Page, pieces: number, then: (route: Route) => unknown): Promise<void> {
+  let seen = 0;
+  await page.route('**/v1/recordings/*', async (route) => {
+    if (isPiece(route.request()) && ++seen > pieces) await then(route);
+    else await route.continue();
+  });
+}
+
+const letThrough = (page: Page) => page.unroute('**/v1/recordings/*');
+
+async function choose(customer: Customer, name: string, mimeType: string, buffer: Buffer): Promise<void> {
+  await customer.page.locator('input[type=file]').setInputFiles({ name, mimeType, buffer }, { timeout: 30_000 });
+  await customer.page.getByRole('button', { name: 'Use this recording' }).click();
+}
+
+const uploaded = (customer: Customer) => customer.page.getByText('Uploaded', { exact: true });
+
+async function recordingOf(customer: Customer): Promise<Recording> {
+  const id = await customer.page.evaluate(
+    () => (JSON.parse(sessionStorage.getItem('request') ?? '{}') as { recording?: string }).recording ?? '',
+  );
+  return (await customer.get<Recording>(`/v1/recordings/${id}`)).body;
+}
+
+/** How many recordings the browser itself still holds. */
+function held(page: Page): Promise<number> {
+  return page.evaluate(
+    () =>
+      new Promise<number>((resolve, reject) => {
+        const open = indexedDB.open('countersign', 1);
+        open.onerror = () => reject(new Error('no store'));
+        open.onsuccess = () => {
+          const count = open.result.transaction('recordings').objectStore('recordings').count();
+          count.onsuccess = () => resolve(count.result);
+        };
+      }),
+  );
+}
+
+test('a screen is recorded through the app, looked at, sent, and stands in the request with its end', async ({
+  ines,
+}) => {
+  const { page } = ines;
+  await sharesThisTab(ines);
+  await ines.signInWithPasskey();
+  await ines.open('/help');
+  await page.getByRole('link', { name: /^Your requests/ }).click();
+  await ines.link('New request').click();
+  await expect(ines.heading('Tell us what happened')).toBeVisible();
+
+  await page.getByLabel('About', { exact: true }).selectOption('Creating a passkey failed');
+  await ines.field('What did you see?').fill('A grey sheet, for a moment. <b>Then</b> nothing.');
+  await ines.button('Record screen').click();
+  // What to hide is said before anything is recorded.
+  await expect(page.getByText('Close or cover codes, balances and messages.')).toBeVisible();
+  await ines.button('Start recording').click();
+
+  const bar = page.getByRole('region', { name: 'Recording your screen' });
+  await expect(bar).toBeVisible();
+  await page.getByRole('link', { name: 'Activity' }).click();
+  await expect(ines.heading('Activity')).toBeVisible();
+  await expect(bar).toBeInViewport();
+  await expect(bar).toContainText('0:02');
+  await bar.getByRole('button', { name: 'Stop' }).click();
+
+  // It comes back to the request, as it was typed, and shows what was recorded. Nothing has been sent.
+  const preview = page.getByRole('dialog', { name: 'Check the recording' });
+  await expect(preview.getByLabel('Your recording')).toBeVisible();
+  await expect
+    .poll(() => preview.locator('video').evaluate((video: HTMLVideoElement) => video.videoWidth))
+    .toBeGreaterThan(0);
+  expect(ines.gate.requests.filter((each) => each.url.includes('/v1/recordings'))).toEqual([]);
+  await preview.getByRole('button', { name: 'Use this recording' }).click();
+  await expect(uploaded(ines)).toBeVisible();
+  await expect(ines.field('What did you see?')).toHaveValue(/grey sheet/);
+  expect(await held(page)).toBe(0);
+
+  // What goes along can be read first.
+  await page.getByRole('button', { name: /^Device report/ }).click();
+  await expect(page.getByRole('dialog', { name: 'The report' })).toContainText('Chrome');
+  await page.getByRole('dialog', { name: 'The report' }).getByRole('button', { name: 'Close' }).last().click();
+
+  await ines.button('Send').click();
+  await expect(page).toHaveURL(/\/support\/tkt_/);
+  await expect(ines.heading('Creating a passkey failed')).toBeVisible();
+  await expect(page.getByText('A grey sheet, for a moment. <b>Then</b> nothing.')).toBeVisible();
+  await expect(page.getByText(/deleted on \d+ \w+ \d{4}/).first()).toBeVisible();
+  await expect(page.getByText('Device report')).toBeVisible();
+
+  // One goes on writing there.
+  await ines.field('Add something').fill('It happens on the other laptop too.');
+  await ines.button('Send').click();
+  await expect(page.getByRole('main').getByText('It happens on the other laptop too.')).toBeVisible();
+  await ines.open('/support');
+  await expect(page.getByRole('link', { name: /Creating a passkey failed/ })).toBeVisible();
+});
+
+test('an upload survives a lost connection, a killed server and a reload, and sends no piece twice', async ({
+  ines,
+}) => {
+  const { page, demo } = ines;
+  ines.gate.expect(/ERR_/);
+  await ines.signInWithPasskey();
+  await ines.open('/support/new');
+  const file = await noisyVideo(page, 6.5 * MiB);
+  const pieces = new Pieces(page);
+  await ines.field('What did you see?').fill('Typed before it all.');
+
+  // The connection breaks after two pieces.
+  await after(page, 2, (route) => route.abort('connectionreset'));
+  await choose(ines, 'passkey-setup.webm', 'video/webm', file);
+  await expect(page.getByText(/^No connection\. It goes on by itself at \d+%\.$/)).toBeVisible();
+  await expect(ines.button('Send when uploaded')).toBeDisabled();
+  expect((await recordingOf(ines)).stored).toBe(2 * MiB);
+  await letThrough(page);
+
+  // The server is killed after one more, and comes back.
+  await after(page, 1, async (route) => {
+    await demo.crash();
+    await route.abort('connectionrefused');
+  });
+  await expect.poll(() => pieces.stored.length, { timeout: 20_000 }).toBe(3);
+  await expect(page.getByText(/^No connection/)).toBeVisible();
+  await letThrough(page);
+  await after(page, 1, (route) => route.abort('connectionreset'));
+  await demo.restart();
+  await expect.poll(() => pieces.stored.length, { timeout: 40_000 }).toBe(4);
+
+  // The page is loaded anew in the middle of it.
+  await expect(page.getByText(/^No connection/)).toBeVisible();
+  expect(await held(page)).toBe(1);
+  await letThrough(page);
+  await page.reload();
+  await expect(ines.field('What did you see?')).toHaveValue('Typed before it all.');
+  await expect(page.getByText('passkey-setup.webm')).toBeVisible();
+  await expect(uploaded(ines)).toBeVisible({ timeout: 30_000 });
+
+  const whole = Math.ceil(file.length / MiB);
+  expect(pieces.stored).toEqual(Array.from({ length: whole }, (_, i) => i * MiB));
+  expect(await recordingOf(ines)).toMatchObject({ state: 'ready', bytes: file.length, stored: file.length });
+  expect(await held(page)).toBe(0);
+  await expect(ines.button('Send')).toBeEnabled();
+});
+
+test('an answer that got lost is not a lost piece: it goes on from where the server is', async ({ ines }) => {
+  const { page } = ines;
+  ines.gate.expect(/ERR_/);
+  await ines.signInWithPasskey();
+  await ines.open('/support/new');
+  const file = await noisyVideo(page, 2.5 * MiB);
+  const pieces = new Pieces(page);
+  let lost = false;
+  await page.route('**/v1/recordings/*', async (route) => {
+    if (!isPiece(route.request()) || lost) return route.continue();
+    lost = true;
+    await route.fetch();
+    await route.abort('connectionreset');
+  });
+  await choose(ines, 'lost.webm', 'video/webm', file);
+  await expect(uploaded(ines)).toBeVisible({ timeout: 20_000 });
+  expect(pieces.stored[0]).toBe(MiB);
+});
+
+test('it can be paused, gone on with and taken back', async ({ ines }) => {
+  const { page } = ines;
+  ines.gate.expect(/ERR_/);
+  await ines.signInWithPasskey();
+  await ines.open('/support/new');
+  const file = await noisyVideo(page, 3.5 * MiB);
+  await after(page, 1, () => undefined); // never answered
+  await choose(ines, 'paused.webm', 'video/webm', file);
+  await expect(page.getByText(/^\d+%/)).toBeVisible();
+  await ines.button('Pause').click();
+  await expect(page.getByText(/^Paused at \d+%$/)).toBeVisible();
+  await letThrough(page);
+  await expect(ines.button('Send when uploaded')).toBeDisabled();
+  await ines.button('Go on').click();
+  await expect(uploaded(ines)).toBeVisible();
+  const { id } = await recordingOf(ines);
+  await ines.button('Remove').click();
+  await expect(uploaded(ines)).toBeHidden();
+  await expect.poll(async () => (await ines.get<Recording>(`/v1/recordings/${id}`)).body.state).toBe('deleted');
+  expect(await held(page)).toBe(0);
+  await expect(ines.button('Send')).toBeEnabled();
+});
+
+test('what is no video is refused in words, and the request can go without it', async ({ ines }) => {
+  const { page } = ines;
+  await ines.signInWithPasskey();
+  await ines.open('/support/new');
+  await page.locator('input[type=file]').setInputFiles({
+    name: 'page.html',
+    mimeType: 'text/html',
+    buffer: Buffer.from('<script>alert(1)</script>'),
+  });
+  await expect(page.getByRole('alert')).toHaveText('Choose an MP4, WebM or MOV video.');
+
+  // One that only says it is a video cannot be played here, and is found out there.
+  await choose(ines, 'page.mp4', 'video/mp4', Buffer.from('<html><script>alert(1)</script></html>'.repeat(50)));
+  await expect(page.getByRole('alert')).toContainText('so we didn’t keep it.');
+  await ines.field('What did you see?').fill('Nothing.');
+  await ines.button('Send').click();
+  await expect(page).toHaveURL(/\/support\/tkt_/);
+});
+
+test('without a session: from the sign-in page to the doctor, a request, and its answer by the mailed link', async ({
+  another,
+}) => {
+  const visitor = await another(ines, { viewport: { width: 390, height: 844 } });
+  const { page, demo } = visitor;
+  await visitor.open('/sign-in');
+  await visitor.link('Trouble signing in?').click();
+  await visitor.link('Start a request').click();
+  await visitor.button('Send').click();
+  await expect(page.getByText('Say in a few words what happened.')).toBeVisible();
+  await visitor.field('What did you see?').fill('I cannot sign in.');
+  await visitor.button('Send').click();
+  await expect(page.getByText('We need an e-mail to answer to.')).toBeVisible();
+  await demo.inbox.clear();
+  await visitor.field('Your e-mail').fill('nobody@elsewhere.example');
+  const file = await noisyVideo(page, 0.2 * MiB);
+  await choose(visitor, 'phone.webm', 'video/webm', file);
+  await expect(uploaded(visitor)).toBeVisible();
+  await visitor.button('Send').click();
+  await expect(visitor.heading('We have your request')).toBeVisible();
+  const number = await page.getByText(/^CS-\d+$/).textContent();
+
+  const mail = await demo.inbox.next('email', (each) => each.to.includes('nobody@elsewhere.example'));
+  const link = /\/support#[A-Za-z0-9_-]+/.exec(mail.text)?.[0] ?? '';
+  await visitor.open(link);
+  await expect(page.getByText(`Request ${number ?? ''}`)).toBeVisible();
+  await expect(page.getByText('I cannot sign in.')).toBeVisible();
+  await expect(page.getByText('Screen recording')).toBeVisible();
+  await visitor.field('Add something').fill('Now I can.');
+  await visitor.button('Send').click();
+  await expect(page.getByRole('main').getByText('Now I can.')).toBeVisible();
+
+  await visitor.open('/support#no-such-token');
+  await page.reload();
+  await expect(visitor.heading('This link no longer works')).toBeVisible();
+});
+
+test('a newer build is offered, never taken by itself, and what was typed stays', async ({ ines }) => {
+  const { page } = ines;
+  await ines.signInWithPasskey();
+  await ines.open('/support/new');
+  await ines.field('What did you see?').fill('Half a sentence');
+  await expect(page.getByText('A new version is ready')).toBeHidden();
+  await page.route('**/v1/tickets*', async (route) => {
+    const answer = await route.fetch();
+    await route.fulfill({ response: answer, headers: { ...answer.headers(), 'x-build': 'a-newer-one' } });
+  });
+  await ines.open('/support');
+  await ines.link('New request').click();
+  await expect(page.getByText('A new version is ready')).toBeVisible();
+  await expect(ines.field('What did you see?')).toHaveValue('Half a sentence');
+  const loaded = page.waitForEvent('load');
+  await ines.button('Update').click();
+  await loaded;
+  await expect(ines.field('What did you see?')).toHaveValue('Half a sentence');
+});

@@ -1,0 +1,22 @@
+import { locale } from '$lib/i18n/index.svelte';
+
+/** "0:42" */
+export function clock(ms: number): string {
+  const seconds = Math.max(0, Math.floor(ms / 1000));
+  return `${Math.floor(seconds / 60)}:${String(seconds % 60).padStart(2, '0')}`;
+}
+
+/** "18.4 MB", in the thousands that people and file managers count in. */
+export function size(bytes: number): string {
+  const unit = bytes >= 1_000_000 ? 'megabyte' : 'kilobyte';
+  const value = bytes / (unit === 'megabyte' ? 1_000_000 : 1000);
+  return new Intl.NumberFormat(locale(), {
+    style: 'unit',
+    unit,
+    unitDisplay: 'short',
+    maximumFractionDigits: value < 100 ? 1 : 0,
+  }).format(value);
+}
+
+/** RFC 3339 in UTC, as the interface wants times. */
+export const isoTime = (ms: number): string => new Date(ms).toISOString();

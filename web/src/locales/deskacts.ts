@@ -1,0 +1,4 @@
+import { catalogue } from '$lib/i18n/index.svelte';
+import en from './en/deskacts';
+
+export const acts = catalogue('deskacts', en);
