@@ -43,7 +43,7 @@ func LoadApps(r io.Reader) ([]AppVersion, error) { return httpapi.LoadApps(r) }
 
 // Config is what an installation decides. Every field must be set unless it says otherwise.
 type Config struct {
-	Database string // path of the SQLite file
+	Database string // path of the SQLite file, or postgres://…
 	Keys     *secret.Keys
 	// Name is shown to people and in password managers.
 	Name string

@@ -31,6 +31,7 @@ func TestAfterAClockThatWentAheadAndBackMessagesGoOutAndThingsExpire(t *testing.
 }
 
 func TestALoginChallengeOfAClockThatWasAheadIsRefused(t *testing.T) {
+	testkit.SQLiteOnly(t) // copies keep the time beside their updates
 	t.Parallel()
 	k := testkit.New(t)
 	c := k.Customer(policy.Authenticator)

@@ -24,6 +24,7 @@ import (
 	"countersign/internal/delivery"
 	"countersign/internal/softkey"
 	"countersign/internal/testkit"
+	"countersign/internal/testkit/pgserver"
 )
 
 // serverOf tells the test binary, started once more, to be a server on this database until it is killed.
@@ -36,7 +37,7 @@ func TestMain(m *testing.M) {
 			os.Exit(1)
 		}
 	}
-	os.Exit(m.Run())
+	os.Exit(pgserver.Main(m))
 }
 
 func serveUntilKilled(path string) error {

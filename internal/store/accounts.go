@@ -47,7 +47,7 @@ func (tx *Tx) AccountByHandle(handle []byte) (*Account, error) {
 
 // AddAccount inserts an account. Its counters start at zero.
 func (tx *Tx) AddAccount(a *Account) error {
-	return tx.run(`INSERT INTO accounts (id, handle, name, locale, password_hash, created_at) VALUES ($1, $2, $3, $4, $5, $6)`,
+	return tx.add(`INSERT INTO accounts (id, handle, name, locale, password_hash, created_at) VALUES ($1, $2, $3, $4, $5, $6)`,
 		a.ID, a.Handle, a.Name, a.Locale, a.PasswordHash, millis(a.CreatedAt))
 }
 
@@ -171,7 +171,7 @@ func (tx *Tx) SpendStep(accountID string, step int64) (bool, error) {
 func (tx *Tx) AddFormerEmail(accountID, address string, until time.Time) error {
 	id := secret.NewID("fem", tx.Now)
 	sealed := tx.keys.Seal(secret.Place{Table: "former_emails", Column: "value", Row: id}, []byte(address))
-	return tx.run(`INSERT INTO former_emails (id, account_id, value_sealed, until) VALUES ($1, $2, $3, $4)`, id, accountID, sealed, millis(until))
+	return tx.add(`INSERT INTO former_emails (id, account_id, value_sealed, until) VALUES ($1, $2, $3, $4)`, id, accountID, sealed, millis(until))
 }
 
 // FormerEmail is a replaced address that is still told of security events.
@@ -210,7 +210,7 @@ type FreezeLink struct {
 
 // AddFreezeLink stores a link by the hash of its token.
 func (tx *Tx) AddFreezeLink(hash []byte, l FreezeLink) error {
-	return tx.run(`INSERT INTO freeze_links (token_hash, account_id, event, at, browser, address, expires_at) VALUES ($1, $2, $3, $4, $5, $6, $7)`,
+	return tx.add(`INSERT INTO freeze_links (token_hash, account_id, event, at, browser, address, expires_at) VALUES ($1, $2, $3, $4, $5, $6, $7)`,
 		hash, l.AccountID, l.Event, millis(l.At), l.Browser, l.Address, millis(l.ExpiresAt))
 }
 

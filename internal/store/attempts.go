@@ -54,7 +54,7 @@ func (tx *Tx) AddAttempt(a *Attempt) error {
 			break
 		}
 	}
-	return tx.run(`INSERT INTO attempts (id, reference, account_id, verification_id, device_hash, operation, platform, browser, app, environment, begun_at)
+	return tx.add(`INSERT INTO attempts (id, reference, account_id, verification_id, device_hash, operation, platform, browser, app, environment, begun_at)
 		VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)`,
 		a.ID, a.Reference, a.AccountID, a.VerificationID, a.DeviceHash, a.Operation, a.Platform, a.Browser, a.App, a.Environment, millis(a.BegunAt))
 }
@@ -96,7 +96,7 @@ func (tx *Tx) AddAttemptStep(attemptID string, s AttemptStep) error {
 	if err != nil {
 		return err
 	}
-	return tx.run(`INSERT INTO attempt_steps (attempt_id, n, at, step, data) SELECT $1, coalesce(max(n), 0) + 1, $2, $3, $4 FROM attempt_steps WHERE attempt_id = $1`,
+	return tx.add(`INSERT INTO attempt_steps (attempt_id, n, at, step, data) SELECT CAST($1 AS TEXT), coalesce(max(n), 0) + 1, CAST($2 AS BIGINT), CAST($3 AS TEXT), CAST($4 AS TEXT) FROM attempt_steps WHERE attempt_id = $1`,
 		attemptID, millis(s.At), s.Step, string(data))
 }
 

@@ -10,6 +10,7 @@ import (
 )
 
 func TestTheLogBeginsAnewWhileUpdatesGoOn(t *testing.T) {
+	sqliteOnly(t)
 	f := open(t)
 	const round, writers, page = checkpointEvery / 2, 16, 4096
 	n := 0

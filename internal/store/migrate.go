@@ -9,6 +9,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"math/rand/v2"
 	"path"
 	"slices"
 	"strings"
@@ -18,11 +19,27 @@ import (
 //go:embed migrations
 var migrations embed.FS
 
-// migrate applies the migrations that the database lacks, in the order of their names, each once, under the
-// writer's lock. A migration that was applied and has changed since is refused, and so is one that this build does not know: an
-// older build would write what a newer one's tables do not expect.
-func migrate(ctx context.Context, db *sql.DB, now time.Time) error {
-	const folder = "migrations/sqlite"
+// migrate applies the migrations that the database lacks, in the order of their names, each once, in one transaction. A migration that
+// was applied and has changed since is refused, and so is one that this build does not know: an older build would write what a newer
+// one's tables do not expect. Copies that start at once meet at the tables that they make; those that come second look again.
+//
+// A migration that comes after a release must leave what the copies of that release need: they serve while it is applied, and after.
+func migrate(ctx context.Context, db *sql.DB, dialect string, now time.Time) error {
+	for try := 0; ; try++ {
+		err := migrateOnce(ctx, db, dialect, now)
+		if c := code(err); try < 20 && (conflicts(err) || c == "42P07" || c == "42710" || c == "XX000") {
+			select {
+			case <-time.After(time.Duration(10+rand.IntN(50)) * time.Millisecond):
+				continue
+			case <-ctx.Done():
+			}
+		}
+		return err
+	}
+}
+
+func migrateOnce(ctx context.Context, db *sql.DB, dialect string, now time.Time) error {
+	folder := path.Join("migrations", dialect)
 	names, err := fs.ReadDir(migrations, folder)
 	if err != nil {
 		return err

@@ -35,7 +35,7 @@ func operatorPlace(id string) secret.Place {
 // AddOperator inserts an operator, and seals the e-mail address.
 func (tx *Tx) AddOperator(o *Operator, email string) error {
 	o.sealed = tx.keys.Seal(operatorPlace(o.ID), []byte(email))
-	return tx.run(`INSERT INTO operators (id, handle, name, email_sealed, role, invited_by, created_at) VALUES ($1, $2, $3, $4, $5, $6, $7)`,
+	return tx.add(`INSERT INTO operators (id, handle, name, email_sealed, role, invited_by, created_at) VALUES ($1, $2, $3, $4, $5, $6, $7)`,
 		o.ID, o.Handle, o.Name, o.sealed, o.Role, o.InvitedBy, millis(o.CreatedAt))
 }
 
@@ -94,7 +94,7 @@ func (tx *Tx) AddInvitation(hash []byte, operatorID string, expires time.Time) e
 	if err := tx.run(`UPDATE operator_invitations SET used_at = $2 WHERE operator_id = $1 AND used_at = 0`, operatorID, millis(tx.Now)); err != nil {
 		return err
 	}
-	return tx.run(`INSERT INTO operator_invitations (token_hash, operator_id, expires_at) VALUES ($1, $2, $3)`, hash, operatorID, millis(expires))
+	return tx.add(`INSERT INTO operator_invitations (token_hash, operator_id, expires_at) VALUES ($1, $2, $3)`, hash, operatorID, millis(expires))
 }
 
 // Invitation reads an invitation by the hash of its token.
@@ -125,7 +125,7 @@ func (tx *Tx) ReplaceOperatorPasskey(p *OperatorPasskey) error {
 	if err := tx.run(`DELETE FROM operator_passkeys WHERE operator_id = $1`, p.OperatorID); err != nil {
 		return err
 	}
-	return tx.run(`INSERT INTO operator_passkeys (id, operator_id, credential_id, public_key, algorithm, sign_count, backup_eligible, backup_state, created_at)
+	return tx.add(`INSERT INTO operator_passkeys (id, operator_id, credential_id, public_key, algorithm, sign_count, backup_eligible, backup_state, created_at)
 		VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)`,
 		p.ID, p.OperatorID, p.CredentialID, p.PublicKey, p.Algorithm, p.SignCount, p.BackupEligible, p.BackupState, millis(p.CreatedAt))
 }
@@ -163,7 +163,7 @@ type OperatorSession struct {
 // AddOperatorSession inserts a session, and returns its token, which has the form of a customer's: see AddSession.
 func (tx *Tx) AddOperatorSession(s *OperatorSession) (token string, err error) {
 	token = newSessionToken(s.OperatorID, s.ID)
-	return token, tx.run(`INSERT INTO operator_sessions (operator_id, id, token_hash, epoch, browser, address, created_at, last_seen_at, expires_at) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)`,
+	return token, tx.add(`INSERT INTO operator_sessions (operator_id, id, token_hash, epoch, browser, address, created_at, last_seen_at, expires_at) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)`,
 		s.OperatorID, s.ID, secret.HashToken(token), s.Epoch, s.Browser, s.Address, millis(s.CreatedAt), millis(s.LastSeenAt), millis(s.ExpiresAt))
 }
 

@@ -20,8 +20,8 @@ func (tx *Tx) Queue(accountID string, m delivery.Message, expires time.Time) err
 	if err != nil {
 		return err
 	}
-	tx.db.queued = true
-	return tx.run(`INSERT INTO outbox (id, account_id, channel, message_sealed, state, due_at, expires_at, created_at) VALUES ($1, $2, $3, $4, 'queued', $5, $6, $5)`,
+	tx.w.queued = true
+	return tx.add(`INSERT INTO outbox (id, account_id, channel, message_sealed, state, due_at, expires_at, created_at) VALUES ($1, $2, $3, $4, 'queued', $5, $6, $5)`,
 		id, accountID, m.Channel, tx.keys.Seal(outboxPlace(id), b), millis(tx.Now), millis(expires))
 }
 
@@ -68,7 +68,7 @@ func (db *DB) Claim(ctx context.Context, now time.Time, lease time.Duration, n i
 // Sent ends a message that its carrier has taken, and forgets its contents.
 func (db *DB) Sent(ctx context.Context, id string, now time.Time) error {
 	return db.Update(ctx, func(tx *Tx) error {
-		return tx.run(`UPDATE outbox SET state = 'sent', ended_at = $2, message_sealed = x'' WHERE id = $1 AND state = 'queued'`, id, millis(now))
+		return tx.run(`UPDATE outbox SET state = 'sent', ended_at = $2, message_sealed = $3 WHERE id = $1 AND state = 'queued'`, id, millis(now), []byte{})
 	})
 }
 
@@ -76,7 +76,7 @@ func (db *DB) Sent(ctx context.Context, id string, now time.Time) error {
 func (db *DB) Failed(ctx context.Context, id string, at time.Time, permanent bool, reason string) error {
 	return db.Update(ctx, func(tx *Tx) error {
 		if permanent {
-			return tx.run(`UPDATE outbox SET state = 'failed', ended_at = $2, reason = $3, message_sealed = x'' WHERE id = $1 AND state = 'queued'`, id, millis(tx.Now), reason)
+			return tx.run(`UPDATE outbox SET state = 'failed', ended_at = $2, reason = $3, message_sealed = $4 WHERE id = $1 AND state = 'queued'`, id, millis(tx.Now), reason, []byte{})
 		}
 		return tx.run(`UPDATE outbox SET due_at = $2, reason = $3 WHERE id = $1 AND state = 'queued'`, id, millis(at), reason)
 	})

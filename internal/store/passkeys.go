@@ -61,7 +61,7 @@ func (tx *Tx) AddPasskey(p *Passkey) error {
 	if err != nil {
 		return err
 	}
-	err = tx.run(`INSERT INTO passkeys (id, account_id, credential_id, public_key, algorithm, aaguid, transports, sign_count, backup_eligible, backup_state, format, rp_id,
+	err = tx.add(`INSERT INTO passkeys (id, account_id, credential_id, public_key, algorithm, aaguid, transports, sign_count, backup_eligible, backup_state, format, rp_id,
 		attestation_object, client_data_json, name, withdrawal_power, created_at, created_session, created_on)
 		VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19)`,
 		p.ID, p.AccountID, p.CredentialID, p.PublicKey, p.Algorithm, p.AAGUID, string(transports), p.SignCount, p.BackupEligible, p.BackupState, p.Format, p.RPID,
@@ -105,7 +105,7 @@ func (tx *Tx) KeyByHandle(handle, credentialID, device []byte) (k *Key, known bo
 // PasskeysPage reads passkeys, the newest first, that are older than the one named; "" begins.
 func (tx *Tx) PasskeysPage(accountID, before string, limit int) ([]Passkey, error) {
 	if before == "" {
-		before = "~" // after every id
+		before = afterAll
 	}
 	return rows(tx, (*Passkey).fields, `SELECT `+passkeyColumns+` FROM passkeys AS p WHERE account_id = $1 AND id < $2 ORDER BY id DESC LIMIT $3`, accountID, before, limit)
 }
@@ -146,7 +146,17 @@ type Selection struct {
 	IDs []string
 }
 
-// list is a JSON array of the ids for json_each, which takes any number of them as one parameter.
+// some is the operator between an id and the list that finds those selected; none the one that finds the others.
+func (s Selection) some() string {
+	if s.All {
+		return "NOT IN "
+	}
+	return "IN "
+}
+
+func (s Selection) none() string { return Selection{All: !s.All}.some() }
+
+// list is a JSON array of the ids, for Tx.elements.
 func (s Selection) list() string {
 	b, _ := json.Marshal(append([]string{}, s.IDs...)) // strings always marshal
 	return string(b)
@@ -158,13 +168,13 @@ func (tx *Tx) HasPasskeys(accountID string, ids []string) (bool, error) {
 		return true, nil
 	}
 	var strangers int
-	err := tx.row([]any{&strangers}, `SELECT count(*) FROM json_each($2) WHERE value NOT IN (SELECT id FROM passkeys WHERE account_id = $1)`, accountID, Selection{IDs: ids}.list())
+	err := tx.row([]any{&strangers}, `SELECT count(*) FROM `+tx.elements("$2")+` AS e WHERE value NOT IN (SELECT id FROM passkeys WHERE account_id = $1)`, accountID, Selection{IDs: ids}.list())
 	return strangers == 0, err
 }
 
 // DeletePasskeysExcept deletes all passkeys of an account but those selected, and returns how many went.
 func (tx *Tx) DeletePasskeysExcept(accountID string, keep Selection) (int64, error) {
-	n, err := tx.affect(`DELETE FROM passkeys WHERE account_id = $1 AND (id IN (SELECT value FROM json_each($3))) = $2`, accountID, keep.All, keep.list())
+	n, err := tx.affect(`DELETE FROM passkeys WHERE account_id = $1 AND id `+keep.none()+tx.elements("$2"), accountID, keep.list())
 	if err != nil || n == 0 {
 		return 0, err
 	}
@@ -173,7 +183,7 @@ func (tx *Tx) DeletePasskeysExcept(accountID string, keep Selection) (int64, err
 
 // EmpowerPasskeys gives withdrawal power to the passkeys selected.
 func (tx *Tx) EmpowerPasskeys(accountID string, which Selection) error {
-	err := tx.run(`UPDATE passkeys SET withdrawal_power = 1 WHERE account_id = $1 AND (id IN (SELECT value FROM json_each($3))) <> $2`, accountID, which.All, which.list())
+	err := tx.run(`UPDATE passkeys SET withdrawal_power = 1 WHERE account_id = $1 AND id `+which.some()+tx.elements("$2"), accountID, which.list())
 	if err != nil {
 		return err
 	}

@@ -17,14 +17,14 @@ var purges = []struct {
 	age  time.Duration
 }{
 	{`DELETE FROM spent_challenges WHERE (expires_at, nonce) IN (SELECT expires_at, nonce FROM spent_challenges WHERE expires_at < $1 LIMIT $2)`, day},
-	{`DELETE FROM verifications WHERE rowid IN (SELECT rowid FROM verifications WHERE expires_at < $1 LIMIT $2)`, 2 * day},
+	{`DELETE FROM verifications WHERE id IN (SELECT id FROM verifications WHERE expires_at < $1 LIMIT $2)`, 2 * day},
 	{`DELETE FROM budgets WHERE key IN (SELECT key FROM budgets WHERE resets_at < $1 LIMIT $2)`, 2 * day},
-	{`DELETE FROM outbox WHERE rowid IN (SELECT rowid FROM outbox WHERE state <> 'queued' AND ended_at < $1 LIMIT $2)`, 7 * day},
+	{`DELETE FROM outbox WHERE id IN (SELECT id FROM outbox WHERE state <> 'queued' AND ended_at < $1 LIMIT $2)`, 7 * day},
 	{`DELETE FROM sessions WHERE (account_id, id) IN (SELECT account_id, id FROM sessions WHERE expires_at < $1 LIMIT $2)`, 30 * day},
-	{`DELETE FROM freeze_links WHERE rowid IN (SELECT rowid FROM freeze_links WHERE expires_at < $1 LIMIT $2)`, 30 * day},
-	{`DELETE FROM former_emails WHERE rowid IN (SELECT rowid FROM former_emails WHERE until < $1 LIMIT $2)`, day},
+	{`DELETE FROM freeze_links WHERE token_hash IN (SELECT token_hash FROM freeze_links WHERE expires_at < $1 LIMIT $2)`, 30 * day},
+	{`DELETE FROM former_emails WHERE id IN (SELECT id FROM former_emails WHERE until < $1 LIMIT $2)`, day},
 	// What a request took along stays named in it.
-	{`DELETE FROM recordings WHERE rowid IN (SELECT rowid FROM recordings WHERE deleted_at > 0 AND deleted_at < $1 AND ticket_id = '' LIMIT $2)`, 30 * day},
+	{`DELETE FROM recordings WHERE id IN (SELECT id FROM recordings WHERE deleted_at > 0 AND deleted_at < $1 AND ticket_id = '' LIMIT $2)`, 30 * day},
 	// What failed half a year ago helps nobody any more.
 	{`DELETE FROM attempts WHERE id IN (SELECT id FROM attempts WHERE operation IN ('create', 'sign_in', 'confirm') AND begun_at < $1 LIMIT $2)`, 180 * day},
 }

@@ -44,7 +44,7 @@ func (r *Recording) fields() []any {
 
 // AddRecording inserts a recording of which nothing is stored yet.
 func (tx *Tx) AddRecording(r *Recording) error {
-	return tx.run(`INSERT INTO recordings (id, account_id, device_hash, state, media_type, captured, bytes, started_at, created_at, delete_at)
+	return tx.add(`INSERT INTO recordings (id, account_id, device_hash, state, media_type, captured, bytes, started_at, created_at, delete_at)
 		VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)`,
 		r.ID, r.AccountID, r.DeviceHash, r.State, r.MediaType, r.Captured, r.Bytes, millis(r.StartedAt), millis(r.CreatedAt), millis(r.DeleteAt))
 }

@@ -301,6 +301,7 @@ func TestAnAddressIsFoundUnderTheKeyItWasSavedWith(t *testing.T) {
 
 // The writer does nothing else meanwhile, so no purge may read a table from end to end.
 func TestAPurgeReadsNoWholeTable(t *testing.T) {
+	sqliteOnly(t)
 	f := open(t)
 	type step struct {
 		id, parent, unused int

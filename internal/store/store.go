@@ -10,15 +10,10 @@ import (
 	"database/sql"
 	"errors"
 	"fmt"
-	"net/url"
-	"os"
-	"runtime"
 	"sync"
 	"time"
 
 	"countersign/internal/secret"
-
-	"modernc.org/sqlite" // also the driver "sqlite"
 )
 
 // ErrNotFound is returned by look-ups of one row that is not there.
@@ -30,118 +25,65 @@ var ErrExists = errors.New("store: a row with this key exists")
 // ErrClosed is returned by updates that come after Close.
 var ErrClosed = errors.New("store: closed")
 
-// readerConns is how many views run at once.
-const readerConns = 4
-
-// maxBatch is how many updates share one commit at most.
-const maxBatch = 128
-
 // DB is an open database. Safe for concurrent use.
 type DB struct {
 	readers *sql.DB
-	writer  *sql.DB
-	conn    *sql.Conn // the writer's one connection
+	writers []*writer
+	lite    *lite // nil on PostgreSQL
 	keys    *secret.Keys
 	clock   func() time.Time
 
 	jobs    chan *job
 	wake    chan struct{}
 	closing chan struct{}
-	done    chan struct{}
+	done    chan struct{} // closed when the writers have ended
 	close   sync.Once
-
-	checkpoints checkpoints
-	checkpoint  sync.WaitGroup
-
-	readStmts  statements
-	writeStmts statements
+	beside  sync.WaitGroup // what runs beside the writers
 
 	// highWater is the latest instant that a transaction has had: an instant never comes before it, so that
 	// a clock which jumps back revives nothing. seen is what the clock said then.
 	mu        sync.Mutex
 	highWater int64
 	seen      time.Time
-	stored    int64
 	epoch     int64
 
-	queued bool // a message was queued in this batch; the writer's own
+	stored int64 // of highWater; the writer's own
 }
 
-func init() {
-	// As every Linux distribution builds SQLite: the data and size of the log are forced to the disk, its time of change is not, which no
-	// recovery reads and which would cost the file system's journal a write for each commit. Where there is no fdatasync it stays fsync.
-	_, _ = sqlite.Fdatasync(true)
-}
-
-type job struct {
-	ctx  context.Context
-	fn   func(*Tx) error
-	err  error
-	done chan struct{}
-}
-
-// Open opens or creates the SQLite database at path, applies the migrations it lacks and starts the writer.
-// clock gives the time of every transaction.
-func Open(ctx context.Context, path string, keys *secret.Keys, clock func() time.Time) (*DB, error) {
-	// The driver would make the file readable to everybody.
-	file, err := os.OpenFile(path, os.O_CREATE|os.O_RDWR, 0o600)
-	if err != nil {
-		return nil, fmt.Errorf("open database: %w", err)
-	}
-	file.Close()
-	dsn := "file:" + (&url.URL{Path: path}).EscapedPath() +
-		"?_pragma=foreign_keys(1)&_pragma=busy_timeout(10000)&_pragma=journal_mode(WAL)&_pragma=synchronous(FULL)&_pragma=cache_size(-8000)" +
-		fmt.Sprintf("&_pragma=wal_autocheckpoint(%d)", checkpointAt)
-	writer, err := sql.Open("sqlite", dsn+"&_txlock=immediate")
-	if err != nil {
-		return nil, fmt.Errorf("open database: %w", err)
-	}
-	writer.SetMaxOpenConns(2) // the writer, and who checkpoints beside it
-	if err := migrate(ctx, writer, clock()); err != nil {
-		writer.Close()
-		return nil, fmt.Errorf("open database: %w", err)
-	}
-	readers, err := sql.Open("sqlite", dsn+"&_pragma=query_only(1)")
-	if err != nil {
-		writer.Close()
-		return nil, fmt.Errorf("open database: %w", err)
-	}
-	readers.SetMaxOpenConns(readerConns)
-	readers.SetMaxIdleConns(readerConns)
+// Open opens the database at a location, applies the migrations it lacks and starts the writers. The location is the path of an SQLite
+// file, which is made where there is none, or postgres://…, a database that other copies may share. clock gives the time of every
+// transaction.
+func Open(ctx context.Context, location string, keys *secret.Keys, clock func() time.Time) (*DB, error) {
 	db := &DB{
-		readers: readers, writer: writer, keys: keys, clock: clock,
-		checkpoints: checkpoints{due: make(chan struct{}, 1), rest: make(chan struct{})},
-		jobs:        make(chan *job, 4*maxBatch), wake: make(chan struct{}, 1), closing: make(chan struct{}), done: make(chan struct{}),
+		keys: keys, clock: clock,
+		jobs: make(chan *job, 4*maxBatch), wake: make(chan struct{}, 1), closing: make(chan struct{}), done: make(chan struct{}),
 	}
-	if db.conn, err = writer.Conn(ctx); err != nil {
-		readers.Close()
-		writer.Close()
-		return nil, fmt.Errorf("open database: %w", err)
+	open := db.openSQLite
+	if IsPostgres(location) {
+		open = db.openPostgres
 	}
-	if db.checkpoints.conn, err = writer.Conn(ctx); err != nil {
-		db.conn.Close()
-		readers.Close()
-		writer.Close()
-		return nil, fmt.Errorf("open database: %w", err)
+	if err := open(ctx, location); err != nil {
+		close(db.closing)
+		close(db.done)
+		return nil, errors.Join(fmt.Errorf("open database: %w", err), db.release())
 	}
-	db.readStmts.prepare = readers.PrepareContext
-	db.writeStmts.prepare = db.conn.PrepareContext
-	if err := db.load(ctx); err != nil {
-		db.checkpoints.conn.Close()
-		db.conn.Close()
-		readers.Close()
-		writer.Close()
-		return nil, fmt.Errorf("open database: %w", err)
+	var writing sync.WaitGroup
+	for _, w := range db.writers {
+		writing.Go(w.run)
 	}
-	db.checkpoint.Go(func() { db.checkpoints.run(db.done) })
-	go db.write()
+	go func() {
+		writing.Wait()
+		close(db.done)
+	}()
 	return db, nil
 }
 
 // load reads what the process keeps of the settings: the high-water time and the epoch.
-func (db *DB) load(ctx context.Context) error {
+func (db *DB) load(ctx context.Context, from interface {
+	QueryRowContext(ctx context.Context, text string, args ...any) *sql.Row
+}) error {
 	for name, into := range map[string]*int64{"high_water": &db.highWater, "epoch": &db.epoch} {
-		err := db.conn.QueryRowContext(ctx, `SELECT value FROM settings WHERE name = $1`, name).Scan(into)
+		err := from.QueryRowContext(ctx, `SELECT value FROM settings WHERE name = $1`, name).Scan(into)
 		if err != nil && !errors.Is(err, sql.ErrNoRows) {
 			return err
 		}
@@ -151,16 +93,35 @@ func (db *DB) load(ctx context.Context) error {
 }
 
 // Epoch is new after every restore from a backup; what an older epoch issued is void.
-func (db *DB) Epoch() int64 { return db.epoch }
+func (db *DB) Epoch() int64 {
+	db.mu.Lock()
+	defer db.mu.Unlock()
+	return db.epoch
+}
 
 // Close waits for the updates under way and closes the database.
 func (db *DB) Close() error {
 	db.close.Do(func() { close(db.closing) })
 	<-db.done
-	db.checkpoint.Wait()
-	db.readStmts.close()
-	db.writeStmts.close()
-	return errors.Join(db.checkpoints.conn.Close(), db.conn.Close(), db.writer.Close(), db.readers.Close())
+	return db.release()
+}
+
+// release closes what is open, once nothing uses it any more.
+func (db *DB) release() error {
+	db.beside.Wait()
+	var errs []error
+	if db.lite != nil {
+		errs = append(errs, db.lite.close())
+	}
+	for _, w := range db.writers {
+		if w.conn != nil {
+			errs = append(errs, w.conn.Close())
+		}
+	}
+	if db.readers != nil {
+		errs = append(errs, db.readers.Close())
+	}
+	return errors.Join(errs...)
 }
 
 // Ping tells whether the database answers.
@@ -169,6 +130,14 @@ func (db *DB) Ping(ctx context.Context) error { return db.readers.PingContext(ct
 // Durability tells what a commit is worth: whether it has reached the disk when it is answered.
 func (db *DB) Durability(ctx context.Context) (found string, durable bool, err error) {
 	err = db.Update(ctx, func(tx *Tx) error {
+		if db.lite == nil {
+			var version, commit, fsync string
+			if err := tx.row([]any{&version, &commit, &fsync}, `SELECT current_setting('server_version'), current_setting('synchronous_commit'), current_setting('fsync')`); err != nil {
+				return err
+			}
+			found, durable = fmt.Sprintf("PostgreSQL %s, synchronous_commit %s, fsync %s", version, commit, fsync), commit != "off" && fsync == "on"
+			return nil
+		}
 		var journal string
 		var synchronous int
 		if err := tx.row([]any{&journal}, `PRAGMA journal_mode`); err != nil {
@@ -227,21 +196,38 @@ func (db *DB) Update(ctx context.Context, fn func(*Tx) error) error {
 
 // View runs fn on one consistent snapshot. What fn writes fails.
 func (db *DB) View(ctx context.Context, fn func(*Tx) error) error {
-	tx, err := db.readers.BeginTx(ctx, &sql.TxOptions{ReadOnly: true})
+	options := sql.TxOptions{ReadOnly: true}
+	if db.lite == nil {
+		options.Isolation = sql.LevelRepeatableRead
+	}
+	tx, err := db.readers.BeginTx(ctx, &options)
 	if err != nil {
-		return fmt.Errorf("begin: %w", err)
+		return fmt.Errorf("begin: %w", db.unreachable(ctx, err))
 	}
 	wall := db.clock()
-	view := &Tx{ctx: ctx, db: db, stmts: &db.readStmts, sqlTx: tx, Now: db.instant(wall), Wall: wall, keys: db.keys}
+	view := &Tx{ctx: ctx, db: db, view: tx, direct: tx, Now: db.instant(wall), Wall: wall, keys: db.keys}
+	if db.lite == nil {
+		defer tx.Rollback()
+		return db.unreachable(ctx, fn(view))
+	}
+	view.stmts = &db.lite.readStmts
 	defer func() {
 		tx.Rollback()
 		// Only now, as it takes a connection: views that hold one and wait for another would wait for ever. What fails here
 		// is tried again by the next view.
 		for _, text := range view.fresh {
-			_, _ = db.readStmts.get(context.WithoutCancel(ctx), text)
+			_, _ = view.stmts.get(context.WithoutCancel(ctx), text)
 		}
 	}()
 	return fn(view)
+}
+
+// unreachable names the errors of a database that does not answer. The caller's own end is none of them.
+func (db *DB) unreachable(ctx context.Context, err error) error {
+	if db.lite == nil && err != nil && ctx.Err() == nil && (errors.Is(err, errLost) || disconnected(err)) {
+		return fmt.Errorf("%w: %w", ErrUnavailable, withoutSecrets(err))
+	}
+	return err
 }
 
 // Now is the time that a transaction would have.
@@ -272,202 +258,4 @@ func (db *DB) Behind() time.Duration {
 	db.mu.Lock()
 	defer db.mu.Unlock()
 	return max(0, time.Duration(db.highWater-db.clock().UnixMilli())*time.Millisecond)
-}
-
-func (db *DB) write() {
-	defer close(db.done)
-	for {
-		select {
-		case j := <-db.jobs:
-			db.batch(j)
-		case <-db.checkpoints.rest:
-			_ = db.exec(context.Background(), checkpoint) // what fails is tried again by the next
-		case <-db.closing:
-			for {
-				select {
-				case j := <-db.jobs:
-					db.batch(j)
-				default:
-					return
-				}
-			}
-		}
-	}
-}
-
-// batch runs j and the updates that wait behind it, and commits them together.
-//
-// Savepoints cost SQLite copies of the pages that are written, so that at first it does without: where nothing has to be undone, as
-// with nearly every batch, none is missed. Where an update must be undone, the whole batch is, and runs again with savepoints.
-func (db *DB) batch(j *job) {
-	// The batch must end whatever becomes of one caller: its context ends the waiting, not the writing.
-	ctx := context.Background()
-	batch, err := db.together(ctx, j)
-	if errors.Is(err, errUndo) && len(batch) > 1 {
-		err = db.apart(ctx, batch)
-	}
-	if db.queued && err == nil {
-		select {
-		case db.wake <- struct{}{}:
-		default:
-		}
-	}
-	db.queued = false
-	for _, j := range batch {
-		if err != nil && !errors.Is(err, errUndo) {
-			j.err = err
-		}
-		close(j.done)
-	}
-	db.checkpoints.count(len(batch))
-}
-
-// errUndo says that an update of a batch failed, and has the error itself; the batch is rolled back.
-var errUndo = errors.New("store: an update failed")
-
-// together runs j and what waits behind it up to the first that fails, and returns them: all that it took are to be answered,
-// whatever became of the transaction. It commits if none has failed.
-func (db *DB) together(ctx context.Context, j *job) (batch []*job, err error) {
-	batch = []*job{j}
-	err = db.transaction(ctx, func() error {
-		for {
-			tx := db.newTx(ctx)
-			if j.err = j.ctx.Err(); j.err == nil {
-				j.err = guard(func() error { return j.fn(tx) })
-				if j.err != nil && !Kept(j.err) {
-					return errUndo
-				}
-			}
-			if len(batch) == maxBatch {
-				return nil
-			}
-			if j = db.next(); j == nil {
-				return nil
-			}
-			batch = append(batch, j)
-		}
-	})
-	return batch, err
-}
-
-// next is the next update that waits, nil if there is none. Those who are about to ask for one are let go first: a batch that is
-// larger costs each of its updates less.
-func (db *DB) next() *job {
-	for yielded := false; ; yielded = true {
-		select {
-		case j := <-db.jobs:
-			return j
-		default:
-		}
-		if yielded {
-			return nil
-		}
-		runtime.Gosched()
-	}
-}
-
-// apart runs each update of a batch within a savepoint of its own, so that those that fail are undone alone.
-func (db *DB) apart(ctx context.Context, batch []*job) error {
-	db.queued = false
-	return db.transaction(ctx, func() error {
-		for _, j := range batch {
-			tx := db.newTx(ctx)
-			if j.err = j.ctx.Err(); j.err == nil {
-				j.err = tx.savepoint("one_update", func() error { return j.fn(tx) })
-			}
-		}
-		return nil
-	})
-}
-
-// transaction runs fn and commits; an error rolls back.
-func (db *DB) transaction(ctx context.Context, fn func() error) error {
-	if err := db.exec(ctx, "BEGIN IMMEDIATE"); err != nil {
-		return fmt.Errorf("begin: %w", err)
-	}
-	err := fn()
-	if err == nil {
-		if err = db.commit(ctx); err != nil {
-			err = fmt.Errorf("commit: %w", err)
-		}
-	}
-	if err != nil {
-		_ = db.exec(ctx, "ROLLBACK") // fails where SQLite has rolled back of itself
-	}
-	return err
-}
-
-func (db *DB) newTx(ctx context.Context) *Tx {
-	wall := db.clock()
-	return &Tx{ctx: ctx, db: db, stmts: &db.writeStmts, Now: db.instant(wall), Wall: wall, keys: db.keys}
-}
-
-// commit writes the high-water time when it has moved by more than a second, and commits.
-func (db *DB) commit(ctx context.Context) error {
-	db.mu.Lock()
-	high := db.highWater
-	db.mu.Unlock()
-	if high > db.stored+1000 {
-		stmt, err := db.writeStmts.get(ctx, `INSERT INTO settings (name, value) VALUES ('high_water', $1) ON CONFLICT (name) DO UPDATE SET value = excluded.value`)
-		if err != nil {
-			return err
-		}
-		if _, err := stmt.ExecContext(ctx, high); err != nil {
-			return err
-		}
-		db.stored = high
-	}
-	return db.exec(ctx, "COMMIT")
-}
-
-func (db *DB) exec(ctx context.Context, text string) error {
-	stmt, err := db.writeStmts.get(ctx, text)
-	if err != nil {
-		return err
-	}
-	_, err = stmt.ExecContext(ctx)
-	return err
-}
-
-// statements are prepared once for each text.
-type statements struct {
-	prepare func(context.Context, string) (*sql.Stmt, error)
-	mu      sync.RWMutex
-	byText  map[string]*sql.Stmt
-}
-
-// known is a statement that was prepared before, or nil.
-func (s *statements) known(text string) *sql.Stmt {
-	s.mu.RLock()
-	defer s.mu.RUnlock()
-	return s.byText[text]
-}
-
-func (s *statements) get(ctx context.Context, text string) (*sql.Stmt, error) {
-	if stmt := s.known(text); stmt != nil {
-		return stmt, nil
-	}
-	stmt, err := s.prepare(ctx, text)
-	if err != nil {
-		return nil, err
-	}
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if s.byText == nil {
-		s.byText = map[string]*sql.Stmt{}
-	}
-	if other := s.byText[text]; other != nil {
-		stmt.Close()
-		return other, nil
-	}
-	s.byText[text] = stmt
-	return stmt, nil
-}
-
-func (s *statements) close() {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	for _, stmt := range s.byText {
-		stmt.Close()
-	}
 }

@@ -14,6 +14,7 @@ import (
 
 	"countersign/internal/policy"
 	"countersign/internal/secret"
+	"countersign/internal/testkit/pgserver"
 )
 
 var start = time.Date(2026, 3, 14, 9, 26, 53, 0, time.UTC)
@@ -39,6 +40,26 @@ func (f *fixture) advance(d time.Duration) {
 	f.now = f.now.Add(d)
 }
 
+// The whole of these tests is what both databases promise: COUNTERSIGN_TEST_DATABASE=postgres runs it on a real PostgreSQL.
+func TestMain(m *testing.M) { os.Exit(pgserver.Main(m)) }
+
+// sqliteOnly is said by tests of what only that database has.
+func sqliteOnly(t *testing.T) {
+	t.Helper()
+	if pgserver.Wanted != nil {
+		t.Skip("about SQLite")
+	}
+}
+
+// openForBatches opens a database that has one writer, so that a test which holds it decides what shares a batch.
+func openForBatches(t *testing.T) *fixture {
+	t.Helper()
+	usual := pgWriters
+	pgWriters = 1
+	t.Cleanup(func() { pgWriters = usual })
+	return open(t)
+}
+
 func open(t *testing.T) *fixture {
 	t.Helper()
 	keys, err := secret.ParseKeys(secret.NewMaster())
@@ -46,6 +67,9 @@ func open(t *testing.T) *fixture {
 		t.Fatal(err)
 	}
 	f := &fixture{path: filepath.Join(t.TempDir(), "test.db"), keys: keys, now: start}
+	if pgserver.Wanted != nil {
+		f.path = pgserver.Wanted.Database(t)
+	}
 	f.reopen(t)
 	t.Cleanup(func() { f.Close() })
 	return f
@@ -73,7 +97,7 @@ func (f *fixture) update(t *testing.T, fn func(*Tx) error) {
 }
 
 func put(tx *Tx, name string) error {
-	return tx.run(`INSERT INTO settings (name, value) VALUES ($1, 1)`, name)
+	return tx.add(`INSERT INTO settings (name, value) VALUES ($1, 1)`, name)
 }
 
 // names are the settings that a test has put.
@@ -91,7 +115,7 @@ func (f *fixture) names(t *testing.T) string {
 }
 
 func TestAFailureUndoesItsOwnUpdateOnly(t *testing.T) {
-	f := open(t)
+	f := openForBatches(t)
 	boom := errors.New("boom")
 	cases := map[string]struct {
 		fn   func(*Tx) error
@@ -221,7 +245,7 @@ func TestViewSeesOneSnapshot(t *testing.T) {
 
 // Two updates of one batch meet the same unique key; the second fails, and with it nothing but itself.
 func TestABatchRunsAgainWhereOneFails(t *testing.T) {
-	f := open(t)
+	f := openForBatches(t)
 	hold, held := make(chan struct{}), make(chan struct{})
 	var first sync.Once
 	runs := map[string]int{} // by the writer alone
@@ -239,7 +263,7 @@ func TestABatchRunsAgainWhereOneFails(t *testing.T) {
 	all.Go(func() {
 		err := f.Update(context.Background(), func(tx *Tx) error {
 			runs["bad"]++
-			tx.db.queued = true
+			tx.w.queued = true
 			return errors.Join(put(tx, "bad"), put(tx, "good"))
 		})
 		if !errors.Is(err, ErrExists) {
@@ -263,7 +287,7 @@ func TestABatchRunsAgainWhereOneFails(t *testing.T) {
 }
 
 func TestEveryUpdateIsAnsweredWhereMoreWaitThanOneBatchTakes(t *testing.T) {
-	f := open(t)
+	f := openForBatches(t)
 	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
 	defer cancel()
 	const updates = 3 * maxBatch
@@ -294,9 +318,10 @@ func TestEveryUpdateIsAnsweredWhereMoreWaitThanOneBatchTakes(t *testing.T) {
 }
 
 func TestAnUpdateIsAnsweredWhereNoTransactionBegins(t *testing.T) {
+	sqliteOnly(t)
 	f := open(t)
 	ctx := context.Background()
-	if _, err := f.conn.ExecContext(ctx, "BEGIN"); err != nil { // a second one cannot begin
+	if _, err := f.writers[0].conn.ExecContext(ctx, "BEGIN"); err != nil { // a second one cannot begin
 		t.Fatal(err)
 	}
 	answer := make(chan error, 1)
@@ -309,7 +334,7 @@ func TestAnUpdateIsAnsweredWhereNoTransactionBegins(t *testing.T) {
 	case <-time.After(30 * time.Second):
 		t.Fatal("the update is not answered")
 	}
-	if _, err := f.conn.ExecContext(ctx, "ROLLBACK"); err != nil {
+	if _, err := f.writers[0].conn.ExecContext(ctx, "ROLLBACK"); err != nil {
 		t.Fatal(err)
 	}
 	f.update(t, func(tx *Tx) error { return put(tx, "later") })
@@ -411,6 +436,7 @@ func TestADatabaseOfANewerBuildIsRefusedByTheNamesOfItsMigrations(t *testing.T) 
 }
 
 func TestTheDatabaseIsItsOwnersAlone(t *testing.T) {
+	sqliteOnly(t)
 	f := open(t)
 	f.update(t, func(tx *Tx) error { return put(tx, "x") })
 	for _, suffix := range []string{"", "-wal", "-shm"} {
@@ -457,6 +483,7 @@ func account(t *testing.T, f *fixture, id, email string) {
 
 // Each view has a connection to itself; a statement that none has prepared yet must not need another one.
 func TestViewsThatMeetNewStatementsAtOnceDoNotWaitForOneAnother(t *testing.T) {
+	sqliteOnly(t)
 	f := open(t)
 	ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
 	defer cancel()

@@ -77,7 +77,7 @@ func (tx *Tx) AddTicket(t *Ticket, to *Contact, report []byte) error {
 	if report != nil {
 		t.report, t.HasReport = tx.keys.Seal(ticketPlace("report", t.ID), report), true
 	}
-	return tx.run(`INSERT INTO tickets (id, number, account_id, contact_sealed, token_hash, topic, locale, state, attempt_id, report_sealed, created_at, updated_at)
+	return tx.add(`INSERT INTO tickets (id, number, account_id, contact_sealed, token_hash, topic, locale, state, attempt_id, report_sealed, created_at, updated_at)
 		VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12)`,
 		t.ID, t.Number, t.AccountID, t.contact, hash, t.Topic, t.Locale, t.State, t.AttemptID, t.report, millis(t.CreatedAt), millis(t.UpdatedAt))
 }
@@ -127,7 +127,7 @@ func (tx *Tx) TicketReport(t *Ticket) ([]byte, error) {
 // TicketsPage reads the tickets of an account, the newest first, that are older than the one named; "" begins.
 func (tx *Tx) TicketsPage(accountID, before string, limit int) ([]Ticket, error) {
 	if before == "" {
-		before = "~"
+		before = afterAll
 	}
 	return rows(tx, (*Ticket).fields, `SELECT `+ticketColumns+` FROM tickets t WHERE t.account_id = $1 AND t.id < $2 ORDER BY t.id DESC LIMIT $3`, accountID, before, limit)
 }
@@ -140,7 +140,7 @@ func (tx *Tx) CountOpenTickets(accountID string) (n int, err error) {
 // MoveTicket changes the state of a ticket: false if it is not in the state from. From a state to itself, it only says that
 // something happened.
 func (tx *Tx) MoveTicket(id, from, to string) (bool, error) {
-	return tx.once(`UPDATE tickets SET state = $3, updated_at = $4, resolved_at = CASE WHEN $3 = 'resolved' THEN $4 ELSE 0 END WHERE id = $1 AND state = $2`, id, from, to, millis(tx.Now))
+	return tx.once(`UPDATE tickets SET state = $3, updated_at = $4, resolved_at = CASE WHEN $3 = 'resolved' THEN CAST($4 AS BIGINT) ELSE 0 END WHERE id = $1 AND state = $2`, id, from, to, millis(tx.Now))
 }
 
 // AssignTicket gives a ticket to an operator, "" to nobody: false if somebody else changed that since it was from.
@@ -180,7 +180,7 @@ func (tx *Tx) AddTicketMessage(m *TicketMessage) error {
 	if !last.Before(m.CreatedAt) {
 		m.CreatedAt = last.Add(time.Millisecond)
 	}
-	return tx.run(`INSERT INTO ticket_messages (id, ticket_id, author, operator_id, body_sealed, created_at) VALUES ($1, $2, $3, $4, $5, $6)`,
+	return tx.add(`INSERT INTO ticket_messages (id, ticket_id, author, operator_id, body_sealed, created_at) VALUES ($1, $2, $3, $4, $5, $6)`,
 		m.ID, m.TicketID, m.Author, m.OperatorID, tx.keys.Seal(messagePlace(m.ID), []byte(m.Body)), millis(m.CreatedAt))
 }
 
@@ -259,7 +259,7 @@ func (tx *Tx) TicketQueue(view, operatorID, number, topic, after string, limit i
 	if v.newest {
 		page, order = `t.id < $4`, `t.id DESC`
 		if after == "" {
-			after = "~"
+			after = afterAll
 		}
 	}
 	list, err = rows(tx, (*TicketRow).fields, ticketRow+`WHERE `+v.where+`

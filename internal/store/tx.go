@@ -5,6 +5,7 @@ import (
 	"database/sql"
 	"errors"
 	"fmt"
+	"strings"
 	"time"
 
 	"countersign/internal/secret"
@@ -19,13 +20,22 @@ type Tx struct {
 	// Wall is what the clock said, for time steps that another device computes from its own clock.
 	Wall time.Time
 
-	ctx   context.Context
-	db    *DB
-	keys  *secret.Keys
-	stmts *statements
-	sqlTx *sql.Tx // of a view
-	depth int
-	fresh []string // texts that a view was the first to meet
+	ctx    context.Context
+	db     *DB
+	w      *writer // nil in a view
+	keys   *secret.Keys
+	direct querier     // where the driver prepares the statements
+	stmts  *statements // where they are prepared here; else nil
+	view   *sql.Tx
+	depth  int
+	fresh  []string // texts that a view was the first to meet
+	// aborted is the error after which PostgreSQL takes no more statements, until it is rolled back to a savepoint.
+	aborted error
+}
+
+type querier interface {
+	ExecContext(ctx context.Context, text string, args ...any) (sql.Result, error)
+	QueryContext(ctx context.Context, text string, args ...any) (*sql.Rows, error)
 }
 
 // Keys are the keys that seal columns.
@@ -49,6 +59,8 @@ func (tx *Tx) savepoint(name string, fn func() error) error {
 	if err != nil && !Kept(err) {
 		if undo := tx.run("ROLLBACK TO " + name); undo != nil {
 			err = errors.Join(err, undo)
+		} else {
+			tx.aborted = nil
 		}
 	}
 	if release := tx.run("RELEASE " + name); release != nil {
@@ -70,16 +82,25 @@ func guard(fn func() error) (err error) {
 	return err
 }
 
-func (tx *Tx) stmt(text string) (stmt *sql.Stmt, err error) {
+// whole turns an answer that is to be committed into a failure where that cannot be: PostgreSQL would roll back, and say nothing.
+func (tx *Tx) whole(err error) error {
+	if tx.aborted != nil && (err == nil || Kept(err)) {
+		return fmt.Errorf("a statement failed, and the update went on: %w", tx.aborted)
+	}
+	return err
+}
+
+// prepared is a statement that was prepared for its text, as SQLite wants it.
+func (tx *Tx) prepared(text string) (stmt *sql.Stmt, err error) {
 	switch {
-	case tx.sqlTx == nil:
+	case tx.view == nil:
 		stmt, err = tx.stmts.get(tx.ctx, text)
 	default:
 		if stmt = tx.stmts.known(text); stmt != nil {
-			return tx.sqlTx.StmtContext(tx.ctx, stmt), nil
+			return tx.view.StmtContext(tx.ctx, stmt), nil
 		}
 		tx.fresh = append(tx.fresh, text)
-		stmt, err = tx.sqlTx.PrepareContext(tx.ctx, text)
+		stmt, err = tx.view.PrepareContext(tx.ctx, text)
 	}
 	if err != nil {
 		return nil, fmt.Errorf("prepare: %w", err)
@@ -87,21 +108,68 @@ func (tx *Tx) stmt(text string) (stmt *sql.Stmt, err error) {
 	return stmt, nil
 }
 
-// run executes a statement and returns only its error; unique violations come back as ErrExists.
+func (tx *Tx) exec(text string, args []any) (sql.Result, error) {
+	integers(args)
+	if tx.stmts == nil {
+		if tx.aborted != nil && !strings.HasPrefix(text, "ROLLBACK") {
+			return nil, tx.aborted
+		}
+		return tx.direct.ExecContext(tx.ctx, text, args...)
+	}
+	stmt, err := tx.prepared(text)
+	if err != nil {
+		return nil, err
+	}
+	return stmt.ExecContext(tx.ctx, args...)
+}
+
+func (tx *Tx) query(text string, args []any) (*sql.Rows, error) {
+	integers(args)
+	if tx.stmts == nil {
+		if tx.aborted != nil {
+			return nil, tx.aborted
+		}
+		return tx.direct.QueryContext(tx.ctx, text, args...)
+	}
+	stmt, err := tx.prepared(text)
+	if err != nil {
+		return nil, err
+	}
+	return stmt.QueryContext(tx.ctx, args...)
+}
+
+// integers makes booleans what both databases have in their place: 0 and 1.
+func integers(args []any) {
+	for i, arg := range args {
+		if b, ok := arg.(bool); ok {
+			args[i] = int64(0)
+			if b {
+				args[i] = int64(1)
+			}
+		}
+	}
+}
+
+// run executes a statement and returns only its error.
 func (tx *Tx) run(text string, args ...any) error {
 	_, err := tx.affect(text, args...)
 	return err
 }
 
+// add executes an INSERT of one row; ErrExists where a row with the same unique key is there. The transaction goes on either way.
+func (tx *Tx) add(text string, args ...any) error {
+	n, err := tx.affect(text+" ON CONFLICT DO NOTHING", args...)
+	if err == nil && n == 0 {
+		err = ErrExists
+	}
+	return err
+}
+
 // affect executes a statement and returns how many rows it changed.
 func (tx *Tx) affect(text string, args ...any) (int64, error) {
-	stmt, err := tx.stmt(text)
+	res, err := tx.exec(text, args)
 	if err != nil {
-		return 0, err
-	}
-	res, err := stmt.ExecContext(tx.ctx, args...)
-	if err != nil {
-		return 0, translate(err)
+		return 0, tx.translate(err)
 	}
 	return res.RowsAffected()
 }
@@ -117,28 +185,31 @@ func (tx *Tx) once(text string, args ...any) (bool, error) {
 
 // row reads one row into dest; ErrNotFound where there is none.
 func (tx *Tx) row(dest []any, text string, args ...any) error {
-	stmt, err := tx.stmt(text)
+	found, err := tx.query(text, args)
 	if err != nil {
+		return tx.translate(err)
+	}
+	defer found.Close()
+	if !found.Next() {
+		if err := found.Err(); err != nil {
+			return tx.translate(err)
+		}
+		return ErrNotFound
+	}
+	if err := found.Scan(dest...); err != nil {
 		return err
 	}
-	if err := stmt.QueryRowContext(tx.ctx, args...).Scan(dest...); err != nil {
-		if errors.Is(err, sql.ErrNoRows) {
-			return ErrNotFound
-		}
-		return translate(err)
+	if err := found.Close(); err != nil {
+		return tx.translate(err)
 	}
 	return nil
 }
 
 // rows reads all rows; fields gives where the columns of one T go.
 func rows[T any](tx *Tx, fields func(*T) []any, text string, args ...any) ([]T, error) {
-	stmt, err := tx.stmt(text)
+	found, err := tx.query(text, args)
 	if err != nil {
-		return nil, err
-	}
-	found, err := stmt.QueryContext(tx.ctx, args...)
-	if err != nil {
-		return nil, translate(err)
+		return nil, tx.translate(err)
 	}
 	defer found.Close()
 	var out []T
@@ -149,22 +220,43 @@ func rows[T any](tx *Tx, fields func(*T) []any, text string, args ...any) ([]T, 
 		}
 		out = append(out, t)
 	}
-	return out, found.Err()
+	if err := found.Err(); err != nil {
+		return nil, tx.translate(err)
+	}
+	return out, nil
 }
 
-// SQLite's extended result codes for a violated unique index and primary key.
-const (
-	sqliteUnique     = 2067
-	sqlitePrimaryKey = 1555
-)
-
-func translate(err error) error {
-	var e *sqlite.Error
-	if errors.As(err, &e) && (e.Code() == sqliteUnique || e.Code() == sqlitePrimaryKey) {
-		return ErrExists
+// elements is a subquery of the strings of a JSON array that is a parameter, which so may have any number of them.
+func (tx *Tx) elements(parameter string) string {
+	if tx.db.lite == nil {
+		return "(SELECT jsonb_array_elements_text(CAST(" + parameter + " AS JSONB)) AS value)"
 	}
+	return "(SELECT value FROM json_each(" + parameter + "))"
+}
+
+// translate names the errors of a statement that mean something to this package.
+func (tx *Tx) translate(err error) error {
+	if tx.db.lite != nil {
+		var e *sqlite.Error
+		if errors.As(err, &e) && (e.Code() == sqliteUnique || e.Code() == sqlitePrimaryKey) {
+			return ErrExists
+		}
+		return err
+	}
+	if tx.aborted != nil {
+		return err
+	}
+	if tx.w != nil {
+		err = tx.w.failed(err)
+	} else if disconnected(err) {
+		err = fmt.Errorf("%w: %w", errLost, withoutSecrets(err))
+	}
+	tx.aborted = err
 	return err
 }
+
+// afterAll is after every id, in whatever order a database has strings.
+const afterAll = "zzzz"
 
 // millis is a time as the database has it: Unix milliseconds, 0 for the zero time.
 func millis(t time.Time) int64 {

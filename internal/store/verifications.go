@@ -56,7 +56,7 @@ func (tx *Tx) AddVerification(v *Verification, payload []byte) error {
 	if payload != nil {
 		v.payload = tx.keys.Seal(payloadPlace(v.ID), payload)
 	}
-	return tx.run(`INSERT INTO verifications (id, account_id, purpose, object, payload_sealed, session_id, device_hash, budget_key, security_version, epoch, status,
+	return tx.add(`INSERT INTO verifications (id, account_id, purpose, object, payload_sealed, session_id, device_hash, budget_key, security_version, epoch, status,
 		password_asked, password_matched, decoy, browser, address, created_at, expires_at) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18)`,
 		v.ID, v.AccountID, string(v.Purpose), v.Object, v.payload, v.SessionID, v.DeviceHash, v.BudgetKey, v.SecurityVersion, v.Epoch, Pending,
 		v.PasswordAsked, v.PasswordMatched, v.Decoy, v.Browser, v.Address, millis(v.CreatedAt), millis(v.ExpiresAt))
@@ -132,7 +132,7 @@ func (f *VerificationFactor) fields() []any {
 
 // AddVerificationFactor inserts a factor that a verification asks.
 func (tx *Tx) AddVerificationFactor(f *VerificationFactor) error {
-	return tx.run(`INSERT INTO verification_factors (verification_id, target, kind, hint, matched_at) VALUES ($1, $2, $3, $4, $5)`, f.VerificationID, f.Target, string(f.Kind), f.Hint, millis(f.MatchedAt))
+	return tx.add(`INSERT INTO verification_factors (verification_id, target, kind, hint, matched_at) VALUES ($1, $2, $3, $4, $5)`, f.VerificationID, f.Target, string(f.Kind), f.Hint, millis(f.MatchedAt))
 }
 
 // VerificationFactors reads the factors of a verification, in the order of policy.Kinds, the new one last.
@@ -167,7 +167,7 @@ type Ceremony struct {
 
 // AddCeremony inserts a ceremony.
 func (tx *Tx) AddCeremony(c *Ceremony) error {
-	return tx.run(`INSERT INTO ceremonies (id, verification_id, kind, challenge, nonce, origin, rp_id, created_at, expires_at) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)`,
+	return tx.add(`INSERT INTO ceremonies (id, verification_id, kind, challenge, nonce, origin, rp_id, created_at, expires_at) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)`,
 		c.ID, c.VerificationID, c.Kind, c.Challenge, c.Nonce, c.Origin, c.RPID, millis(c.CreatedAt), millis(c.ExpiresAt))
 }
 
@@ -185,5 +185,5 @@ func (tx *Tx) SpendCeremony(id string) (bool, error) {
 
 // SpendLoginChallenge remembers the nonce of a login challenge; ErrExists if it was spent before.
 func (tx *Tx) SpendLoginChallenge(nonce []byte, expires time.Time) error {
-	return tx.run(`INSERT INTO spent_challenges (expires_at, nonce) VALUES ($1, $2)`, millis(expires), nonce)
+	return tx.add(`INSERT INTO spent_challenges (expires_at, nonce) VALUES ($1, $2)`, millis(expires), nonce)
 }

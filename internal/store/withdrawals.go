@@ -53,7 +53,7 @@ func (tx *Tx) addressIndex(network, address string) []byte {
 
 // AddWithdrawal inserts a requested withdrawal. ErrExists if the account has used the idempotency key.
 func (tx *Tx) AddWithdrawal(w *Withdrawal) error {
-	return tx.run(`INSERT INTO withdrawals (id, account_id, idempotency_key, request_hash, state, asset, network, address, address_index, memo, amount, fee, address_known, label,
+	return tx.add(`INSERT INTO withdrawals (id, account_id, idempotency_key, request_hash, state, asset, network, address, address_index, memo, amount, fee, address_known, label,
 		requested_at, expires_at, waits_until) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17)`,
 		w.ID, w.AccountID, w.IdempotencyKey, w.RequestHash, Requested, w.Asset, w.Network, w.Address, tx.addressIndex(w.Network, w.Address), w.Memo, w.Amount, w.Fee, w.AddressKnown, w.Label,
 		millis(w.RequestedAt), millis(w.ExpiresAt), millis(w.WaitsUntil))
@@ -80,7 +80,7 @@ func (tx *Tx) WithdrawalOwner(id string) (string, error) {
 // WithdrawalsPage reads withdrawals, the newest first, that are older than the one named; "" begins.
 func (tx *Tx) WithdrawalsPage(accountID, before string, limit int) ([]Withdrawal, error) {
 	if before == "" {
-		before = "~"
+		before = afterAll
 	}
 	return rows(tx, (*Withdrawal).fields, `SELECT `+withdrawalColumns+` WHERE w.account_id = $1 AND w.id < $2 ORDER BY w.id DESC LIMIT $3`, accountID, before, limit)
 }
@@ -109,7 +109,7 @@ func (tx *Tx) MoveWithdrawal(id, from, to, way, name string) (bool, error) {
 
 // AddApproval keeps the record of an approval; ErrExists if the withdrawal has one.
 func (tx *Tx) AddApproval(withdrawalID, verificationID string, document, fingerprint, signatureHash []byte) error {
-	return tx.run(`INSERT INTO approvals (withdrawal_id, verification_id, document, fingerprint, signature_hash, created_at) VALUES ($1, $2, $3, $4, $5, $6)`,
+	return tx.add(`INSERT INTO approvals (withdrawal_id, verification_id, document, fingerprint, signature_hash, created_at) VALUES ($1, $2, $3, $4, $5, $6)`,
 		withdrawalID, verificationID, document, fingerprint, signatureHash, millis(tx.Now))
 }
 
@@ -188,7 +188,7 @@ func (tx *Tx) AddAddress(a *Address) error {
 	} else if !errors.Is(err, ErrNotFound) {
 		return err
 	}
-	return tx.run(`INSERT INTO addresses (id, account_id, label, network, address_sealed, address_index, memo, created_at) VALUES ($1, $2, $3, $4, $5, $6, $7, $8)`,
+	return tx.add(`INSERT INTO addresses (id, account_id, label, network, address_sealed, address_index, memo, created_at) VALUES ($1, $2, $3, $4, $5, $6, $7, $8)`,
 		a.ID, a.AccountID, a.Label, a.Network, tx.keys.Seal(addressPlace(a.ID), []byte(a.Address)), tx.addressIndex(a.Network, a.Address), a.Memo, millis(a.CreatedAt))
 }
 

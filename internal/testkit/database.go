@@ -7,6 +7,8 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+
+	"countersign/internal/store"
 )
 
 // Query reads the database past the installation: one string for each row, its columns joined by "|".
@@ -61,8 +63,12 @@ func (k *Kit) open() *sql.DB {
 	k.mu.Lock()
 	defer k.mu.Unlock()
 	if k.beside == nil {
-		// The driver comes with package store.
-		db, err := sql.Open("sqlite", "file:"+(&url.URL{Path: k.Path}).EscapedPath()+"?_pragma=busy_timeout(10000)")
+		// The drivers come with package store.
+		driver, location := "sqlite", "file:"+(&url.URL{Path: k.Path}).EscapedPath()+"?_pragma=busy_timeout(10000)"
+		if store.IsPostgres(k.Path) {
+			driver, location = "pgx", k.Path
+		}
+		db, err := sql.Open(driver, location)
 		if err != nil {
 			k.T.Fatal(err)
 		}
@@ -74,6 +80,9 @@ func (k *Kit) open() *sql.DB {
 // Tables are the names of all tables.
 func (k *Kit) Tables() []string {
 	k.T.Helper()
+	if store.IsPostgres(k.Path) {
+		return k.Query(`SELECT table_name FROM information_schema.tables WHERE table_schema = 'public' ORDER BY 1`)
+	}
 	return k.Query(`SELECT name FROM sqlite_master WHERE type = 'table' AND name NOT LIKE 'sqlite_%' ORDER BY name`)
 }
 

@@ -20,6 +20,7 @@ import (
 	"countersign/internal/secret"
 	"countersign/internal/store"
 	"countersign/internal/support"
+	"countersign/internal/testkit/pgserver"
 	"countersign/internal/verification"
 )
 
@@ -64,7 +65,7 @@ type Kit struct {
 	Server *httptest.Server
 	Keys   *secret.Keys
 	Inbox  *delivery.Capture
-	// Path is the database's file.
+	// Path is the database's file, or its address.
 	Path string
 	// Limits are those that the installation was started with.
 	Limits verification.Limits
@@ -79,7 +80,23 @@ type Kit struct {
 // New starts an installation and ends it with the test. Each change is made to the configuration before the start.
 func New(t testing.TB, changes ...func(*app.Config)) *Kit {
 	t.Helper()
-	return Open(t, filepath.Join(t.TempDir(), "test.db"), NewClock(Start), changes...)
+	return Open(t, Location(t), NewClock(Start), changes...)
+}
+
+// Location is where an empty database is to be: a file, or on the PostgreSQL server that the tests run on.
+func Location(t testing.TB) string {
+	if pgserver.Wanted != nil {
+		return pgserver.Wanted.Database(t)
+	}
+	return filepath.Join(t.TempDir(), "test.db")
+}
+
+// SQLiteOnly skips what only a database in a file has.
+func SQLiteOnly(t testing.TB) {
+	t.Helper()
+	if pgserver.Wanted != nil {
+		t.Skip("about SQLite")
+	}
 }
 
 // Open starts an installation on a database that may exist already. The master key follows from the name of the test,
@@ -90,6 +107,9 @@ func Open(t testing.TB, path string, clock *Clock, changes ...func(*app.Config))
 	config, err := Config(path, t.Name(), clock.Now, inbox)
 	if err != nil {
 		t.Fatal(err)
+	}
+	if store.IsPostgres(path) {
+		config.Recordings = t.TempDir()
 	}
 	outside := &Outside{now: clock.Now, Valid: 60 * 24 * time.Hour}
 	config.Outside = outside

@@ -1,0 +1,136 @@
+-- One try at a ceremony, step by step: what support and the numbers need when it fails. Nothing in it is personal data.
+CREATE TABLE attempts (
+  id              TEXT PRIMARY KEY,
+  reference       TEXT NOT NULL UNIQUE,             -- shown to people: K7QX-2H
+  account_id      TEXT NOT NULL,                    -- '' where nobody was signed in
+  verification_id TEXT NOT NULL,                    -- '' at a sign-in
+  device_hash     BYTEA,                             -- the browser's own secret, by which it finds its attempts again
+  operation       TEXT NOT NULL,                    -- create | sign_in | confirm
+  platform        TEXT NOT NULL,                    -- "Android 16"
+  browser         TEXT NOT NULL,                    -- "Chrome 148"
+  app             TEXT NOT NULL,                    -- the web app's build, or "ios/3.2.1"
+  environment     TEXT NOT NULL,                    -- JSON: what the browser says it can do
+  begun_at        BIGINT NOT NULL,
+  codes_at        BIGINT NOT NULL DEFAULT 0,       -- all codes matched
+  prompted_at     BIGINT NOT NULL DEFAULT 0,       -- the device was asked
+  ended_at        BIGINT NOT NULL DEFAULT 0,
+  outcome         TEXT NOT NULL DEFAULT ''          -- '' | done | why it ended: cancelled, screen_lock_required, …
+);
+CREATE INDEX attempts_by_verification ON attempts (verification_id) WHERE verification_id <> '';
+CREATE INDEX attempts_by_account ON attempts (account_id, begun_at);
+CREATE INDEX attempts_by_device ON attempts (device_hash, begun_at);
+CREATE INDEX attempts_by_time ON attempts (operation, begun_at);
+
+CREATE TABLE attempt_steps (
+  attempt_id TEXT NOT NULL REFERENCES attempts (id) ON DELETE CASCADE,
+  n          BIGINT NOT NULL,
+  at         BIGINT NOT NULL,
+  step       TEXT NOT NULL,                         -- opened | codes_matched | options_issued | prompted | failed | refused | done
+  data       TEXT NOT NULL,                         -- JSON object of strings: error, code, elapsed_ms
+  PRIMARY KEY (attempt_id, n)
+);
+
+CREATE TABLE tickets (
+  id             TEXT PRIMARY KEY,
+  number         BIGINT NOT NULL UNIQUE,           -- shown to people: CS-2041
+  account_id     TEXT NOT NULL,                     -- '' where it was opened without a session
+  contact_sealed BYTEA,                              -- the e-mail address that was typed then
+  token_hash     BYTEA UNIQUE,                       -- of the link that was sent to it
+  topic          TEXT NOT NULL,
+  locale         TEXT NOT NULL,
+  state          TEXT NOT NULL,                     -- new | open | waiting | answered | resolved
+  assigned_to    TEXT NOT NULL DEFAULT '',
+  attempt_id     TEXT NOT NULL DEFAULT '',
+  report_sealed  BYTEA,                              -- the doctor's
+  created_at     BIGINT NOT NULL,
+  updated_at     BIGINT NOT NULL,
+  resolved_at    BIGINT NOT NULL DEFAULT 0
+);
+CREATE INDEX tickets_by_account ON tickets (account_id, id);
+CREATE INDEX tickets_by_state ON tickets (state, updated_at);
+CREATE INDEX tickets_by_operator ON tickets (assigned_to, state, updated_at);
+
+CREATE TABLE ticket_messages (
+  id          TEXT PRIMARY KEY,
+  ticket_id   TEXT NOT NULL REFERENCES tickets (id) ON DELETE CASCADE,
+  author      TEXT NOT NULL,                        -- customer | operator
+  operator_id TEXT NOT NULL DEFAULT '',
+  body_sealed BYTEA NOT NULL,
+  created_at  BIGINT NOT NULL
+);
+CREATE INDEX ticket_messages_by_ticket ON ticket_messages (ticket_id, id);
+
+-- Recordings of screens. Their contents lie elsewhere, in sealed pieces (internal/blob).
+CREATE TABLE recordings (
+  id          TEXT PRIMARY KEY,
+  account_id  TEXT NOT NULL,                        -- '' where nobody was signed in
+  device_hash BYTEA,                                 -- then the browser's own secret
+  ticket_id   TEXT NOT NULL DEFAULT '',             -- '' until a request takes it along
+  state       TEXT NOT NULL,                        -- uploading | ready | refused | deleted
+  reason      TEXT NOT NULL DEFAULT '',             -- why it was refused
+  media_type  TEXT NOT NULL,                        -- as declared; by content once it is ready
+  captured    TEXT NOT NULL,                        -- screen | file
+  bytes       BIGINT NOT NULL,                     -- declared before the first piece
+  stored      BIGINT NOT NULL DEFAULT 0,           -- whole pieces so far
+  duration    BIGINT NOT NULL DEFAULT 0,           -- milliseconds
+  started_at  BIGINT NOT NULL DEFAULT 0,           -- when the screen began to be recorded; 0 if that is not known
+  created_at  BIGINT NOT NULL,
+  delete_at   BIGINT NOT NULL,
+  deleted_at  BIGINT NOT NULL DEFAULT 0
+);
+CREATE INDEX recordings_by_ticket ON recordings (ticket_id);
+CREATE INDEX recordings_by_account ON recordings (account_id, created_at);
+CREATE INDEX recordings_by_device ON recordings (device_hash, created_at);
+CREATE INDEX recordings_by_end ON recordings (delete_at) WHERE deleted_at = 0;
+CREATE INDEX recordings_gone ON recordings (deleted_at) WHERE deleted_at > 0;
+
+CREATE TABLE operators (
+  id           TEXT PRIMARY KEY,
+  handle       BYTEA NOT NULL UNIQUE,                -- WebAuthn user handle: 64 random bytes
+  name         TEXT NOT NULL,
+  email_sealed BYTEA NOT NULL,
+  role         TEXT NOT NULL,                       -- support | security | admin
+  invited_by   TEXT NOT NULL,                       -- '' by the command
+  created_at   BIGINT NOT NULL,
+  ended_at     BIGINT NOT NULL DEFAULT 0
+);
+
+CREATE TABLE operator_invitations (
+  token_hash  BYTEA PRIMARY KEY,
+  operator_id TEXT NOT NULL REFERENCES operators (id),
+  expires_at  BIGINT NOT NULL,
+  used_at     BIGINT NOT NULL DEFAULT 0
+);
+
+CREATE TABLE operator_passkeys (
+  id              TEXT PRIMARY KEY,
+  operator_id     TEXT NOT NULL REFERENCES operators (id),
+  credential_id   BYTEA NOT NULL UNIQUE,
+  public_key      BYTEA NOT NULL,                    -- COSE_Key
+  algorithm       BIGINT NOT NULL,
+  sign_count      BIGINT NOT NULL,
+  backup_eligible BIGINT NOT NULL,
+  backup_state    BIGINT NOT NULL,
+  created_at      BIGINT NOT NULL,
+  last_used_at    BIGINT NOT NULL DEFAULT 0,
+  suspended_at    BIGINT NOT NULL DEFAULT 0
+);
+CREATE INDEX operator_passkeys_by_operator ON operator_passkeys (operator_id);
+
+CREATE TABLE operator_sessions (
+  operator_id  TEXT NOT NULL REFERENCES operators (id),
+  id           TEXT NOT NULL,
+  token_hash   BYTEA NOT NULL,
+  epoch        BIGINT NOT NULL,
+  browser      TEXT NOT NULL,
+  address      TEXT NOT NULL,
+  created_at   BIGINT NOT NULL,
+  last_seen_at BIGINT NOT NULL,
+  expires_at   BIGINT NOT NULL,
+  ended_at     BIGINT NOT NULL DEFAULT 0,
+  PRIMARY KEY (operator_id, id)
+);
+
+-- Who of the operators did what, looking included. Its account reads of it only what concerns its owner (audit_events.internal).
+ALTER TABLE audit_events ADD COLUMN operator_id TEXT NOT NULL DEFAULT '';
+CREATE INDEX audit_events_by_operator ON audit_events (operator_id, id) WHERE operator_id <> '';

@@ -1,0 +1,259 @@
+package store
+
+import (
+	"context"
+	"database/sql"
+	"database/sql/driver"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"net/url"
+	"strings"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgconn"
+	"github.com/jackc/pgx/v5/stdlib"
+)
+
+// How many connections a copy has: those that write, each with a batch of its own, and those that view.
+var pgWriters = 4
+
+const pgReaders = 12
+
+// settleFor is how long an update may run again, because of others or of lost connections, before it is given up.
+const settleFor = 10 * time.Second
+
+// pgMinimum is the oldest PostgreSQL that is supported, as server_version_num has it.
+const pgMinimum = 150000
+
+// ErrUnavailable is returned where the database cannot be reached, or does not come to an end in time. Nothing was changed.
+var ErrUnavailable = errors.New("store: the database does not answer")
+
+// ErrUncertain is returned by updates whose commit was not answered: whether it was done is for the caller to look up.
+var ErrUncertain = errors.New("store: the connection was lost at the commit")
+
+// Why a transaction has to run again.
+var (
+	errConflict = errors.New("store: another transaction was first")
+	errLost     = errors.New("store: the connection is lost")
+)
+
+// IsPostgres tells whether a location is a PostgreSQL database rather than a file.
+func IsPostgres(location string) bool {
+	return strings.HasPrefix(location, "postgres://") || strings.HasPrefix(location, "postgresql://")
+}
+
+// openPostgres connects to a database that other copies may use too.
+func (db *DB) openPostgres(ctx context.Context, location string) error {
+	pool, err := connectPostgres(location)
+	if err != nil {
+		return err
+	}
+	db.readers = pool
+	pool.SetMaxOpenConns(pgWriters + pgReaders)
+	pool.SetMaxIdleConns(pgWriters + pgReaders)
+	var version int
+	if err := pool.QueryRowContext(ctx, `SELECT current_setting('server_version_num')`).Scan(&version); err != nil {
+		return withoutSecrets(err)
+	}
+	if version < pgMinimum {
+		return fmt.Errorf("PostgreSQL %d is too old: %d or newer is needed", version/10000, pgMinimum/10000)
+	}
+	if err := migrate(ctx, pool, "postgres", db.clock()); err != nil {
+		return err
+	}
+	if err := db.load(ctx, pool); err != nil {
+		return err
+	}
+	for range pgWriters {
+		db.writers = append(db.writers, &writer{db: db, begin: "BEGIN ISOLATION LEVEL SERIALIZABLE"})
+	}
+	db.beside.Go(db.keepTime)
+	return nil
+}
+
+// connectPostgres makes a pool; the location is checked, the server not yet asked.
+func connectPostgres(location string) (*sql.DB, error) {
+	config, err := pgx.ParseConfig(location)
+	if err != nil {
+		return nil, errors.New("the address of the database is not one: want postgres://USER@HOST:PORT/NAME?sslmode=verify-full, the password by PGPASSWORD or PGPASSFILE")
+	}
+	if config.ConnectTimeout == 0 {
+		config.ConnectTimeout = 3 * time.Second
+	}
+	for name, value := range map[string]string{
+		"application_name": "countersign",
+		// A copy that dies must not keep locks, nor one that was cut off.
+		"idle_in_transaction_session_timeout": "10000",
+		"statement_timeout":                   "30000",
+		"timezone":                            "UTC",
+	} {
+		if _, set := config.RuntimeParams[name]; !set {
+			config.RuntimeParams[name] = value
+		}
+	}
+	return stdlib.OpenDB(*config), nil
+}
+
+// withoutSecrets keeps what a driver says of an address out of logs: it names user and host, and some versions more.
+func withoutSecrets(err error) error {
+	var refused *pgconn.PgError
+	if errors.As(err, &refused) {
+		return fmt.Errorf("PostgreSQL says %q (%s)", refused.Message, refused.Code)
+	}
+	var connect *pgconn.ConnectError
+	if errors.As(err, &connect) {
+		return fmt.Errorf("%w: no connection", ErrUnavailable)
+	}
+	return err
+}
+
+// RedactedLocation is a location as it may be shown: without password and parameters.
+func RedactedLocation(location string) string {
+	if !IsPostgres(location) {
+		return location
+	}
+	u, err := url.Parse(location)
+	if err != nil {
+		return "postgres"
+	}
+	return "postgres://" + u.Host + u.Path
+}
+
+// connect takes a connection where the writer has none.
+func (w *writer) connect(ctx context.Context) error {
+	if w.conn != nil {
+		return nil
+	}
+	conn, err := w.db.readers.Conn(ctx)
+	if err != nil {
+		return fmt.Errorf("%w: %w", errLost, withoutSecrets(err))
+	}
+	w.conn = conn
+	return nil
+}
+
+// drop gives a connection up, so that the next batch takes another one: what state it is in is not known.
+func (w *writer) drop() {
+	_ = w.conn.Raw(func(any) error { return driver.ErrBadConn })
+	_ = w.conn.Close()
+	w.conn = nil
+}
+
+// dead tells whether the connection was closed, by the driver or from the other side.
+func (w *writer) dead() bool {
+	alive := false
+	err := w.conn.Raw(func(c any) error {
+		alive = !c.(*stdlib.Conn).Conn().IsClosed()
+		return nil
+	})
+	return err != nil || !alive
+}
+
+// failed notes what an error of a statement means for the transaction under way, and gives it its name in this package.
+func (w *writer) failed(err error) error {
+	if w.db.lite != nil {
+		return err
+	}
+	switch {
+	case conflicts(err):
+		w.broken = errConflict
+	case disconnected(err), w.dead():
+		w.broken = errLost
+		w.drop()
+	default:
+		return err
+	}
+	return fmt.Errorf("%w: %w", w.broken, withoutSecrets(err))
+}
+
+// uncertain names the error of a commit: refused for sure, or not known.
+func (w *writer) uncertain(err error) error {
+	switch {
+	case w.db.lite != nil:
+		return err
+	case conflicts(err):
+		return fmt.Errorf("%w: %w", errConflict, err)
+	case disconnected(err), w.dead():
+		w.drop()
+		return fmt.Errorf("%w: %w", ErrUncertain, withoutSecrets(err))
+	}
+	return err
+}
+
+// conflicts tells of errors that another transaction has caused: one that runs again sees what that one did. A violated unique key is
+// among them, as what was looked up first may have come in between.
+func conflicts(err error) bool {
+	switch code(err) {
+	case "40001", "40P01", "23505":
+		return true
+	}
+	return false
+}
+
+// disconnected tells of errors after which the connection is of no use: it is gone, or the server is going, or takes no writes any more.
+func disconnected(err error) bool {
+	switch c := code(err); {
+	case strings.HasPrefix(c, "08"), strings.HasPrefix(c, "57"), c == "25006", c == "25P03", c == "53300":
+		return true
+	case c != "":
+		return false
+	}
+	var network net.Error
+	var connect *pgconn.ConnectError
+	return errors.Is(err, driver.ErrBadConn) || errors.Is(err, sql.ErrConnDone) || errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) ||
+		errors.Is(err, context.DeadlineExceeded) || errors.As(err, &network) || errors.As(err, &connect)
+}
+
+// code is the SQLSTATE of an error, "" where it is not the server's.
+func code(err error) string {
+	var refused *pgconn.PgError
+	if errors.As(err, &refused) {
+		return refused.Code
+	}
+	return ""
+}
+
+// keepTime keeps the high-water time in the database, and takes over what other copies have kept, and the epoch, until the database
+// is closed. So a copy's time never runs behind another's by more than a second, nor after a start behind what was before it.
+func (db *DB) keepTime() {
+	ticker := time.NewTicker(500 * time.Millisecond)
+	defer ticker.Stop()
+	for {
+		select {
+		case <-db.done:
+			_ = db.exchangeTime(context.Background())
+			return
+		case <-ticker.C:
+		}
+		// What fails is tried again by the next.
+		_ = db.exchangeTime(context.Background())
+	}
+}
+
+func (db *DB) exchangeTime(ctx context.Context) error {
+	ctx, cancel := context.WithTimeout(ctx, 5*time.Second)
+	defer cancel()
+	db.mu.Lock()
+	high := db.highWater
+	db.mu.Unlock()
+	var stored, epoch int64
+	err := db.readers.QueryRowContext(ctx, `INSERT INTO settings (name, value) VALUES ('high_water', $1)
+		ON CONFLICT (name) DO UPDATE SET value = CASE WHEN settings.value < excluded.value THEN excluded.value ELSE settings.value END RETURNING value`, high).Scan(&stored)
+	if err != nil {
+		return err
+	}
+	err = db.readers.QueryRowContext(ctx, `SELECT value FROM settings WHERE name = 'epoch'`).Scan(&epoch)
+	if err != nil && !errors.Is(err, sql.ErrNoRows) {
+		return err
+	}
+	db.mu.Lock()
+	defer db.mu.Unlock()
+	if stored > db.highWater {
+		db.highWater, db.seen = stored, db.clock()
+	}
+	db.epoch = max(db.epoch, epoch)
+	return nil
+}

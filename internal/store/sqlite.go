@@ -1,0 +1,135 @@
+package store
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"fmt"
+	"net/url"
+	"os"
+	"sync"
+
+	"modernc.org/sqlite" // also the driver "sqlite"
+)
+
+// readerConns is how many views run at once on SQLite.
+const readerConns = 4
+
+func init() {
+	// As every Linux distribution builds SQLite: the data and size of the log are forced to the disk, its time of change is not, which no
+	// recovery reads and which would cost the file system's journal a write for each commit. Where there is no fdatasync it stays fsync.
+	_, _ = sqlite.Fdatasync(true)
+}
+
+// lite is a database in a file of this machine, which this process alone writes, by one connection.
+type lite struct {
+	db          *sql.DB
+	checkpoints checkpoints
+	checkpoint  sync.WaitGroup
+	readStmts   statements
+	writeStmts  statements
+}
+
+// openSQLite opens or creates the file at path.
+func (db *DB) openSQLite(ctx context.Context, path string) error {
+	// The driver would make the file readable to everybody.
+	file, err := os.OpenFile(path, os.O_CREATE|os.O_RDWR, 0o600)
+	if err != nil {
+		return err
+	}
+	file.Close()
+	dsn := "file:" + (&url.URL{Path: path}).EscapedPath() +
+		"?_pragma=foreign_keys(1)&_pragma=busy_timeout(10000)&_pragma=journal_mode(WAL)&_pragma=synchronous(FULL)&_pragma=cache_size(-8000)" +
+		fmt.Sprintf("&_pragma=wal_autocheckpoint(%d)", checkpointAt)
+	l := &lite{checkpoints: checkpoints{due: make(chan struct{}, 1), rest: make(chan struct{})}}
+	db.lite = l
+	if l.db, err = sql.Open("sqlite", dsn+"&_txlock=immediate"); err != nil {
+		return err
+	}
+	l.db.SetMaxOpenConns(2) // the writer, and who checkpoints beside it
+	if err := migrate(ctx, l.db, "sqlite", db.clock()); err != nil {
+		return err
+	}
+	if db.readers, err = sql.Open("sqlite", dsn+"&_pragma=query_only(1)"); err != nil {
+		return err
+	}
+	db.readers.SetMaxOpenConns(readerConns)
+	db.readers.SetMaxIdleConns(readerConns)
+	w := &writer{db: db, begin: "BEGIN IMMEDIATE", stmts: &l.writeStmts}
+	db.writers = []*writer{w}
+	if w.conn, err = l.db.Conn(ctx); err != nil {
+		return err
+	}
+	if l.checkpoints.conn, err = l.db.Conn(ctx); err != nil {
+		return err
+	}
+	l.readStmts.prepare, l.writeStmts.prepare = db.readers.PrepareContext, w.conn.PrepareContext
+	if err := db.load(ctx, w.conn); err != nil {
+		return err
+	}
+	l.checkpoint.Go(func() { l.checkpoints.run(db.done) })
+	return nil
+}
+
+func (l *lite) close() error {
+	l.checkpoint.Wait()
+	l.readStmts.close()
+	l.writeStmts.close()
+	var err error
+	if l.checkpoints.conn != nil {
+		err = l.checkpoints.conn.Close()
+	}
+	if l.db == nil {
+		return err
+	}
+	return errors.Join(err, l.db.Close())
+}
+
+// SQLite's extended result codes for a violated unique index and primary key.
+const (
+	sqliteUnique     = 2067
+	sqlitePrimaryKey = 1555
+)
+
+// statements are prepared once for each text.
+type statements struct {
+	prepare func(context.Context, string) (*sql.Stmt, error)
+	mu      sync.RWMutex
+	byText  map[string]*sql.Stmt
+}
+
+// known is a statement that was prepared before, or nil.
+func (s *statements) known(text string) *sql.Stmt {
+	s.mu.RLock()
+	defer s.mu.RUnlock()
+	return s.byText[text]
+}
+
+func (s *statements) get(ctx context.Context, text string) (*sql.Stmt, error) {
+	if stmt := s.known(text); stmt != nil {
+		return stmt, nil
+	}
+	stmt, err := s.prepare(ctx, text)
+	if err != nil {
+		return nil, err
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.byText == nil {
+		s.byText = map[string]*sql.Stmt{}
+	}
+	if other := s.byText[text]; other != nil {
+		stmt.Close()
+		return other, nil
+	}
+	s.byText[text] = stmt
+	return stmt, nil
+}
+
+func (s *statements) close() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for _, stmt := range s.byText {
+		stmt.Close()
+	}
+}

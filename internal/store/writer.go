@@ -1,0 +1,261 @@
+package store
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"fmt"
+	"math/rand/v2"
+	"runtime"
+	"time"
+)
+
+// maxBatch is how many updates share one commit at most.
+const maxBatch = 128
+
+type job struct {
+	ctx  context.Context
+	fn   func(*Tx) error
+	err  error
+	done chan struct{}
+}
+
+// A writer runs the updates that wait, as many as there are in one transaction, and answers each after the commit. SQLite has one,
+// PostgreSQL some: there, two that touch the same rows meet as two copies do, and one of them runs again.
+type writer struct {
+	db    *DB
+	conn  *sql.Conn // nil while there is none
+	begin string
+	// stmts are the statements prepared on conn; nil where the driver prepares them.
+	stmts *statements
+	// broken is why the transaction under way can only be rolled back, and run again: errConflict or errLost.
+	broken error
+	queued bool // a message was queued in this batch
+}
+
+// errUndo says that an update of a batch failed, and has the error itself; the batch is rolled back.
+var errUndo = errors.New("store: an update failed")
+
+func (w *writer) run() {
+	var rest chan struct{}
+	if w.db.lite != nil {
+		rest = w.db.lite.checkpoints.rest
+	}
+	for {
+		select {
+		case j := <-w.db.jobs:
+			w.batch(j)
+		case <-rest:
+			_ = w.exec(context.Background(), checkpoint) // what fails is tried again by the next
+		case <-w.db.closing:
+			for {
+				select {
+				case j := <-w.db.jobs:
+					w.batch(j)
+				default:
+					return
+				}
+			}
+		}
+	}
+}
+
+// batch runs j and the updates that wait behind it, commits them together, and answers them.
+func (w *writer) batch(j *job) {
+	batch := []*job{j}
+	err := w.settle(&batch, true)
+	if w.queued && err == nil {
+		select {
+		case w.db.wake <- struct{}{}:
+		default:
+		}
+	}
+	for _, j := range batch {
+		if err != nil && !errors.Is(err, errUndo) {
+			j.err = err
+		}
+		close(j.done)
+	}
+	if w.db.lite != nil {
+		w.db.lite.checkpoints.count(len(batch))
+	}
+}
+
+// settle runs a batch until it is committed or has failed for good. What met another copy's work, or lost its connection before the
+// commit, runs again from the beginning. more is whether others that wait may join.
+//
+// Savepoints cost SQLite copies of the pages that are written, and PostgreSQL round trips, so that at first it does without: where
+// nothing has to be undone, as with nearly every batch, none is missed. Where an update must be undone, the whole batch is, and runs
+// again with savepoints.
+func (w *writer) settle(batch *[]*job, more bool) (err error) {
+	// The batch must end whatever becomes of one caller: its context ends the waiting, not the writing.
+	ctx := context.Background()
+	if w.db.lite == nil {
+		var cancel context.CancelFunc
+		ctx, cancel = context.WithTimeout(ctx, settleFor)
+		defer cancel()
+	}
+	for try := 0; ; try++ {
+		if err = w.connect(ctx); err == nil {
+			err = w.together(ctx, batch, more)
+			if errors.Is(err, errUndo) && len(*batch) > 1 {
+				err = w.apart(ctx, *batch)
+			}
+			more = false
+		}
+		conflict := errors.Is(err, errConflict)
+		if !conflict && !errors.Is(err, errLost) {
+			return err
+		}
+		if conflict && try == 2 && len(*batch) > 1 {
+			return w.singly(*batch)
+		}
+		// Whoever met meets again, unless one of them waits longer.
+		wait := time.Duration(1+rand.IntN(4<<min(try, 5))) * time.Millisecond
+		if errors.Is(err, errLost) {
+			wait = 100 * time.Millisecond
+		}
+		select {
+		case <-time.After(wait):
+		case <-ctx.Done():
+			return fmt.Errorf("%w: %w", ErrUnavailable, err)
+		}
+	}
+}
+
+// singly gives each update a transaction of its own, as together they keep meeting others' work.
+func (w *writer) singly(batch []*job) error {
+	queued := false
+	for _, j := range batch {
+		if err := w.settle(&[]*job{j}, false); err != nil && !errors.Is(err, errUndo) {
+			j.err = err
+		}
+		queued = queued || w.queued
+	}
+	w.queued = queued
+	return nil
+}
+
+// together runs the batch and what waits behind it up to the first that fails. All that it took are to be answered, whatever became of
+// the transaction. It commits if none has failed.
+func (w *writer) together(ctx context.Context, batch *[]*job, more bool) error {
+	return w.transaction(ctx, func() error {
+		for i := 0; ; i++ {
+			j := (*batch)[i]
+			tx := w.newTx(ctx)
+			if j.err = j.ctx.Err(); j.err == nil {
+				j.err = tx.whole(guard(func() error { return j.fn(tx) }))
+				if w.broken != nil {
+					return w.broken
+				}
+				if j.err != nil && !Kept(j.err) {
+					return errUndo
+				}
+			}
+			if i+1 < len(*batch) {
+				continue
+			}
+			if !more || i+1 == maxBatch {
+				return nil
+			}
+			next := w.db.next()
+			if next == nil {
+				return nil
+			}
+			*batch = append(*batch, next)
+		}
+	})
+}
+
+// next is the next update that waits, nil if there is none. Those who are about to ask for one are let go first: a batch that is
+// larger costs each of its updates less.
+func (db *DB) next() *job {
+	for yielded := false; ; yielded = true {
+		select {
+		case j := <-db.jobs:
+			return j
+		default:
+		}
+		if yielded {
+			return nil
+		}
+		runtime.Gosched()
+	}
+}
+
+// apart runs each update of a batch within a savepoint of its own, so that those that fail are undone alone.
+func (w *writer) apart(ctx context.Context, batch []*job) error {
+	return w.transaction(ctx, func() error {
+		for _, j := range batch {
+			tx := w.newTx(ctx)
+			if j.err = j.ctx.Err(); j.err == nil {
+				j.err = tx.savepoint("one_update", func() error { return tx.whole(j.fn(tx)) })
+				if w.broken != nil {
+					return w.broken
+				}
+			}
+		}
+		return nil
+	})
+}
+
+// transaction runs fn and commits; an error rolls back.
+func (w *writer) transaction(ctx context.Context, fn func() error) error {
+	w.broken, w.queued = nil, false
+	if err := w.exec(ctx, w.begin); err != nil {
+		return fmt.Errorf("begin: %w", w.failed(err))
+	}
+	err := fn()
+	if err == nil {
+		if err = w.commit(ctx); err != nil {
+			err = fmt.Errorf("commit: %w", w.uncertain(err))
+		}
+	}
+	if err != nil && w.conn != nil {
+		if undo := w.exec(ctx, "ROLLBACK"); undo != nil && w.db.lite == nil { // SQLite may have rolled back of itself
+			w.drop()
+		}
+	}
+	return err
+}
+
+func (w *writer) newTx(ctx context.Context) *Tx {
+	wall := w.db.clock()
+	return &Tx{ctx: ctx, db: w.db, w: w, stmts: w.stmts, direct: w.conn, Now: w.db.instant(wall), Wall: wall, keys: w.db.keys}
+}
+
+// commit commits. On SQLite it writes the high-water time first when it has moved by more than a second: copies that share a database
+// would meet there each time, so that they keep it beside their updates.
+func (w *writer) commit(ctx context.Context) error {
+	db := w.db
+	if db.lite == nil {
+		return w.exec(ctx, "COMMIT")
+	}
+	db.mu.Lock()
+	high := db.highWater
+	db.mu.Unlock()
+	if high > db.stored+1000 {
+		stmt, err := w.stmts.get(ctx, `INSERT INTO settings (name, value) VALUES ('high_water', $1) ON CONFLICT (name) DO UPDATE SET value = excluded.value`)
+		if err != nil {
+			return err
+		}
+		if _, err := stmt.ExecContext(ctx, high); err != nil {
+			return err
+		}
+		db.stored = high
+	}
+	return w.exec(ctx, "COMMIT")
+}
+
+func (w *writer) exec(ctx context.Context, text string) error {
+	if w.stmts == nil {
+		_, err := w.conn.ExecContext(ctx, text)
+		return err
+	}
+	stmt, err := w.stmts.get(ctx, text)
+	if err != nil {
+		return err
+	}
+	_, err = stmt.ExecContext(ctx)
+	return err
+}

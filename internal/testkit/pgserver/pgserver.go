@@ -1,0 +1,225 @@
+// Package pgserver starts real PostgreSQL servers for tests: private clusters in temporary folders, on free ports, with fsync on.
+package pgserver
+
+import (
+	"bytes"
+	"context"
+	"database/sql"
+	"fmt"
+	"net"
+	"os"
+	"os/exec"
+	"os/user"
+	"path/filepath"
+	"runtime"
+	"strconv"
+	"strings"
+	"sync/atomic"
+	"syscall"
+	"testing"
+	"time"
+
+	_ "github.com/jackc/pgx/v5/stdlib" // the driver "pgx"
+)
+
+// User is the superuser of every cluster; it has no password, as only this machine reaches the server.
+const User = "countersign"
+
+// Server is one cluster.
+type Server struct {
+	Folder string
+	Port   int
+
+	bin  string
+	cmd  *exec.Cmd
+	said *bytes.Buffer
+	gone chan struct{}
+}
+
+// New makes a cluster and starts it. Stop ends it and removes its folder. Strings are ordered by a language there, not by bytes: what
+// relies on the order of bytes fails.
+func New() (*Server, error) {
+	_, here, _, _ := runtime.Caller(0)
+	out, err := exec.Command(filepath.Join(filepath.Dir(here), "..", "..", "..", "scripts", "need-postgres")).Output()
+	if err != nil {
+		return nil, fmt.Errorf("install PostgreSQL: %w", err)
+	}
+	s := &Server{bin: strings.TrimSpace(string(out))}
+	if s.Folder, err = os.MkdirTemp("", "pg"); err != nil {
+		return nil, err
+	}
+	if err := own(s.Folder); err != nil {
+		return nil, err
+	}
+	if s.Port, err = freePort(); err != nil {
+		return nil, err
+	}
+	if err := s.Run("initdb", "-D", s.data(), "-U", User, "-A", "trust", "-E", "UTF8", "--locale=C.UTF-8", "--locale-provider=icu", "--icu-locale=en-US"); err != nil {
+		return nil, err
+	}
+	return s, s.Start()
+}
+
+func (s *Server) data() string { return filepath.Join(s.Folder, "data") }
+
+// own gives a folder to the user that the server runs as: it refuses to be root.
+func own(folder string) error {
+	if os.Getuid() != 0 {
+		return nil
+	}
+	c, err := credential()
+	if err != nil {
+		return err
+	}
+	return os.Chown(folder, int(c.Uid), int(c.Gid))
+}
+
+func credential() (*syscall.Credential, error) {
+	u, err := user.Lookup("postgres")
+	if err != nil {
+		return nil, err
+	}
+	uid, err := strconv.ParseUint(u.Uid, 10, 32)
+	if err != nil {
+		return nil, err
+	}
+	gid, err := strconv.ParseUint(u.Gid, 10, 32)
+	return &syscall.Credential{Uid: uint32(uid), Gid: uint32(gid)}, err
+}
+
+func freePort() (int, error) {
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		return 0, err
+	}
+	defer l.Close()
+	return l.Addr().(*net.TCPAddr).Port, nil
+}
+
+// Command is one of PostgreSQL's programs, run as the user that the server runs as.
+func (s *Server) Command(name string, args ...string) (*exec.Cmd, error) {
+	cmd := exec.Command(filepath.Join(s.bin, name), args...)
+	cmd.Dir = s.Folder
+	cmd.SysProcAttr = &syscall.SysProcAttr{}
+	if os.Getuid() == 0 {
+		c, err := credential()
+		if err != nil {
+			return nil, err
+		}
+		cmd.SysProcAttr.Credential = c
+	}
+	return cmd, nil
+}
+
+// Run runs one of PostgreSQL's programs to its end.
+func (s *Server) Run(name string, args ...string) error {
+	cmd, err := s.Command(name, args...)
+	if err != nil {
+		return err
+	}
+	if out, err := cmd.CombinedOutput(); err != nil {
+		return fmt.Errorf("%s: %w\n%s", name, err, out)
+	}
+	return nil
+}
+
+// Start starts the server and waits until it answers.
+func (s *Server) Start() error {
+	cmd, err := s.Command("postgres", "-D", s.data(), "-p", strconv.Itoa(s.Port), "-c", "listen_addresses=127.0.0.1", "-c", "unix_socket_directories=",
+		"-c", "max_connections=200", "-c", "log_min_messages=error")
+	if err != nil {
+		return err
+	}
+	s.cmd, s.said, s.gone = cmd, &bytes.Buffer{}, make(chan struct{})
+	cmd.Stdout, cmd.Stderr = s.said, s.said
+	if err := cmd.Start(); err != nil {
+		return err
+	}
+	gone := s.gone
+	go func() { _ = cmd.Wait(); close(gone) }()
+	db, err := sql.Open("pgx", s.URL("postgres"))
+	if err != nil {
+		return err
+	}
+	defer db.Close()
+	ctx, cancel := context.WithTimeout(context.Background(), 60*time.Second)
+	defer cancel()
+	for {
+		err := db.PingContext(ctx)
+		if err == nil {
+			return nil
+		}
+		select {
+		case <-gone:
+			return fmt.Errorf("PostgreSQL ended: %s", s.said)
+		case <-ctx.Done():
+			return fmt.Errorf("PostgreSQL does not answer: %w", err)
+		case <-time.After(20 * time.Millisecond):
+		}
+	}
+}
+
+// Kill ends the server with every one of its processes at once, as a power cut would.
+func (s *Server) Kill() {
+	// The postmaster's children end when it is gone; those that are in a transaction end it by SIGQUIT of the next start's recovery.
+	_ = s.cmd.Process.Kill()
+	<-s.gone
+}
+
+// Stop ends the server and removes its folder.
+func (s *Server) Stop() {
+	_ = s.cmd.Process.Signal(syscall.SIGQUIT)
+	<-s.gone
+	_ = os.RemoveAll(s.Folder)
+}
+
+// URL is the address of one of its databases.
+func (s *Server) URL(database string) string {
+	return fmt.Sprintf("postgres://%s@127.0.0.1:%d/%s?sslmode=disable", User, s.Port, database)
+}
+
+var made atomic.Int64
+
+// Database makes an empty database and returns its address. It goes with the test.
+func (s *Server) Database(t testing.TB) string {
+	t.Helper()
+	name := fmt.Sprintf("t%d", made.Add(1))
+	db, err := sql.Open("pgx", s.URL("postgres"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer db.Close()
+	if _, err := db.Exec("CREATE DATABASE " + name); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		db, err := sql.Open("pgx", s.URL("postgres"))
+		if err != nil {
+			return
+		}
+		defer db.Close()
+		_, _ = db.Exec("DROP DATABASE " + name + " WITH (FORCE)")
+	})
+	return s.URL(name)
+}
+
+// Setting is the name of the environment variable by which a package's tests run on PostgreSQL in place of SQLite.
+const Setting = "COUNTERSIGN_TEST_DATABASE"
+
+// Wanted is the server of this run of the tests; nil where they run on SQLite.
+var Wanted *Server
+
+// Main runs the tests of a package, on PostgreSQL where Setting says "postgres", and returns the exit code.
+func Main(m *testing.M) int {
+	if os.Getenv(Setting) != "postgres" {
+		return m.Run()
+	}
+	s, err := New()
+	if err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		return 1
+	}
+	defer s.Stop()
+	Wanted = s
+	return m.Run()
+}
