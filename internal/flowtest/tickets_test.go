@@ -145,6 +145,38 @@ func TestACustomerAsksForHelpAndIsAnswered(t *testing.T) {
 	}
 }
 
+func TestWhoeverAskedIsToldThatTheirRequestIsResolvedAndWhenItGoes(t *testing.T) {
+	t.Parallel()
+	k := testkit.New(t)
+	c := k.Full()
+	c.Send("PATCH", "/v1/account", map[string]any{"locale": "es-MX"}, nil).OK()
+	mine := ask(c.Browser, "other", "Twice.")
+	k.Browser().Send("POST", "/v1/tickets", map[string]any{"topic": "other", "body": "Twice.", "email": "guest@help.example"}, map[string]string{"Accept-Language": "ar-EG,ar;q=0.9"}).OK()
+	token := ticketLink(k, "guest@help.example")
+	var guest request
+	k.Browser().Post("/v1/tickets/lookup", map[string]string{"token": token}).OK().Into(&guest)
+	op := answerer(k, "Lena")
+	for _, one := range []struct{ id, to, link, resolved, reopened, deleted string }{
+		{mine.ID, c.Email, testkit.Origin + "/support/" + mine.ID, "Hemos resuelto su solicitud CS-2000", "Su solicitud CS-2000 está abierta de nuevo", "Se borra el: 14 abr 2026, "},
+		{guest.ID, "guest@help.example", testkit.Origin + "/support#" + token, "انتهينا من طلبك CS-2001", "فُتح طلبك CS-2001 من جديد", "موعد الحذف: 14 أبريل 2026, "},
+	} {
+		for _, state := range []string{"resolved", "open"} {
+			if _, err := k.App.Support.SetState(t.Context(), op, one.id, state); err != nil {
+				t.Fatal(err)
+			}
+			want := map[string]string{"resolved": one.resolved, "open": one.reopened}[state]
+			if got := k.Mails(one.to); len(got) == 0 || got[0] != want {
+				t.Fatalf("%s: %q", state, got)
+			}
+			for _, m := range k.Inbox.All() {
+				if m.Subject == want && (m.To != one.to || !strings.Contains(m.Text, one.link) || strings.Contains(m.Text, one.deleted) != (state == "resolved") || strings.Contains(m.Text, "Twice")) {
+					t.Errorf("%s: %s", state, m.Text)
+				}
+			}
+		}
+	}
+}
+
 func TestARequestTakesAttemptReportAndNothingOfOthers(t *testing.T) {
 	t.Parallel()
 	k := testkit.New(t)

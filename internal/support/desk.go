@@ -258,7 +258,7 @@ func (s *Service) Reply(ctx context.Context, op Operator, id, body string) (out 
 		if err := s.move(tx, t, store.TicketAnswered); err != nil {
 			return err
 		}
-		if err := s.mail(tx, t, delivery.TicketInfo{Answer: body}); err != nil {
+		if err := s.mail(tx, t, delivery.TicketInfo{News: delivery.TicketAnswered, Answer: body}); err != nil {
 			return err
 		}
 		out, err = s.deskTicket(tx, t)
@@ -267,7 +267,7 @@ func (s *Service) Reply(ctx context.Context, op Operator, id, body string) (out 
 	return out, err
 }
 
-// SetState resolves a request, or opens it again: state is resolved or open.
+// SetState resolves a request, or opens it again, and tells the customer by e-mail: state is resolved or open.
 func (s *Service) SetState(ctx context.Context, op Operator, id, state string) (out *DeskTicket, err error) {
 	if state != store.TicketResolved && state != store.TicketOpen {
 		return nil, refusal.Field("invalid_request", "state", "Say resolved or open.")
@@ -278,6 +278,13 @@ func (s *Service) SetState(ctx context.Context, op Operator, id, state string) (
 			return refusal.New("conflict", "This request is "+t.State+".")
 		}
 		if err := s.move(tx, t, state); err != nil {
+			return err
+		}
+		news := delivery.TicketInfo{News: delivery.TicketReopened}
+		if at := s.head(t).DeleteAt; at != nil {
+			news.News, news.DeleteAt = delivery.TicketResolved, *at
+		}
+		if err := s.mail(tx, t, news); err != nil {
 			return err
 		}
 		out, err = s.deskTicket(tx, t)

@@ -108,7 +108,7 @@ func (s *Service) Open(ctx context.Context, c verification.Caller, o Opening) (a
 		if err := tx.Record(c.Event(t.AccountID, "ticket.opened", true, map[string]string{"ticket": Number(t.Number), "topic": t.Topic})); err != nil {
 			return err
 		}
-		if err := s.mail(tx, t, delivery.TicketInfo{}); err != nil {
+		if err := s.mail(tx, t, delivery.TicketInfo{News: delivery.TicketReceived}); err != nil {
 			return err
 		}
 		if c.Session == nil {
@@ -269,7 +269,7 @@ func (s *Service) attach(tx *store.Tx, c verification.Caller, t *store.Ticket, i
 
 // mail tells of a ticket by e-mail, unless so many were sent. What it says besides is in info.
 func (s *Service) mail(tx *store.Tx, t *store.Ticket, info delivery.TicketInfo) error {
-	info.Number, info.At = Number(t.Number), tx.Now
+	info.Number, info.At, info.Locale = Number(t.Number), tx.Now, t.Locale
 	subject := t.AccountID
 	if subject == "" {
 		subject = t.ID
