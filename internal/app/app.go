@@ -67,7 +67,8 @@ type Config struct {
 	Demo bool
 	// Apps are the native clients that there are; empty for none.
 	Apps []AppVersion
-	// SupportRetention is how long a request for help is kept after it was resolved, and its recordings; 0 is support.DefaultRetention.
+	// SupportRetention is how long a request for help is kept after it was resolved, and its recordings, in whole days; 0 is
+	// support.DefaultRetention.
 	SupportRetention time.Duration
 	// Outside is how the desk's check fetches the public addresses back; nil is the network.
 	Outside http.RoundTripper
@@ -76,7 +77,7 @@ type Config struct {
 	Recordings       string
 	RecordingsAccess blob.Access
 	RecordingsStore  blob.Store
-	// RecordingLimits are how much is taken; nil is support.DefaultRecordingLimits.
+	// RecordingLimits are how much is taken; nil is support.DefaultRecordingLimits. Their Retention is SupportRetention, whatever it says.
 	RecordingLimits *support.RecordingLimits
 	// PieceTime is how long a piece of a recording may take to arrive; 0 is a minute.
 	PieceTime time.Duration
@@ -154,10 +155,10 @@ func New(ctx context.Context, c Config) (*App, error) {
 // recordings opens where recordings lie.
 func recordings(ctx context.Context, c Config, e *verification.Engine) (*support.Recordings, error) {
 	limits := support.DefaultRecordingLimits()
-	limits.Retention = c.SupportRetention
 	if c.RecordingLimits != nil {
 		limits = *c.RecordingLimits
 	}
+	limits.Retention = c.SupportRetention
 	blobs := c.RecordingsStore
 	if blobs == nil {
 		at := cmp.Or(c.Recordings, filepath.Join(filepath.Dir(c.Database), "recordings"))

@@ -412,3 +412,30 @@ func TestRecordingsGoWhenTheirTimeIsOver(t *testing.T) {
 		sweep(0)
 	})
 }
+
+func TestTheFiguresThatAreToldAreThoseThatHold(t *testing.T) {
+	t.Parallel()
+	k := testkit.New(t, func(c *app.Config) {
+		c.SupportRetention = 7 * 24 * time.Hour
+		c.RecordingLimits.Bytes, c.RecordingLimits.BytesWithoutSession, c.RecordingLimits.Duration = 3<<20, 9<<20, 90*time.Second
+	})
+	var config struct{ Support support.Figures }
+	k.Browser().Get("/v1/config").OK().Into(&config)
+	told := config.Support
+	if want := (support.Figures{RetentionDays: 7, RecordingBytes: 3 << 20, RecordingSeconds: 90, GuestRecordingBytes: 3 << 20, PieceBytes: support.Piece}); told != want {
+		t.Errorf("%+v, want %+v", told, want)
+	}
+	c := k.Full()
+	for b, most := range map[*testkit.Browser]int64{c.Browser: told.RecordingBytes, k.Browser(): told.GuestRecordingBytes} {
+		b.Post("/v1/recordings", map[string]any{"bytes": most + 1, "captured": "file"}).Refused("too_large")
+		b.Post("/v1/recordings", map[string]any{"bytes": most, "captured": "file"}).OK()
+	}
+	r := ask(c.Browser, "other", "x")
+	if _, err := k.App.Support.SetState(t.Context(), answerer(k, "Lena"), r.ID, "resolved"); err != nil {
+		t.Fatal(err)
+	}
+	c.Get("/v1/tickets/" + r.ID).OK().Into(r)
+	if got := r.DeleteAt.Sub(k.Clock.Now()); got != time.Duration(told.RetentionDays)*24*time.Hour {
+		t.Errorf("it goes in %v", got)
+	}
+}

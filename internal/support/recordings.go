@@ -36,7 +36,8 @@ type RecordingLimits struct {
 	// AtOnce is how many an account may have that no request took along; without a session, a browser.
 	AtOnce, AtOnceWithoutSession int
 	PerAccount, PerNetwork       store.Allowance // of beginnings; the latter without a session
-	// Loose is how long a recording is kept that no request takes along, whole or not; Retention one that a request took along.
+	// Loose is how long a recording is kept that no request takes along, whole or not; Retention one that a request took along, after
+	// that was resolved: as long as the request itself.
 	Loose, Retention time.Duration
 	// Reserve is the room, in bytes, that recordings leave to everything else, such as a database on the same disk.
 	Reserve int64
@@ -49,6 +50,29 @@ func DefaultRecordingLimits() RecordingLimits {
 		PerAccount: store.Allowance{Limit: 20, Window: time.Hour}, PerNetwork: store.Allowance{Limit: 3, Window: time.Hour},
 		Loose: 24 * time.Hour, Retention: DefaultRetention, Reserve: 512 << 20,
 	}
+}
+
+// Figures are what people are told before they ask for help: how much is taken, and for how long it is kept.
+type Figures struct {
+	RetentionDays       int   `json:"retention_days"`
+	RecordingBytes      int64 `json:"recording_bytes"`
+	RecordingSeconds    int   `json:"recording_seconds"`
+	GuestRecordingBytes int64 `json:"guest_recording_bytes"`
+	PieceBytes          int64 `json:"piece_bytes"`
+}
+
+// Figures are those of these limits.
+func (l RecordingLimits) Figures() Figures {
+	return Figures{RetentionDays: int(l.Retention / (24 * time.Hour)), RecordingBytes: l.Bytes, RecordingSeconds: int(l.Duration / time.Second),
+		GuestRecordingBytes: l.most(false), PieceBytes: Piece}
+}
+
+// most is how many bytes a recording may have.
+func (l RecordingLimits) most(signedIn bool) int64 {
+	if signedIn {
+		return l.Bytes
+	}
+	return min(l.Bytes, l.BytesWithoutSession)
 }
 
 // Recordings takes, keeps and deletes recordings. Its fields are set once.
@@ -97,9 +121,9 @@ func ViewRecording(r *store.Recording) RecordingView {
 
 // Begin begins a recording: the client says how long it will be.
 func (s *Recordings) Begin(ctx context.Context, c verification.Caller, in RecordingInput) (*RecordingView, error) {
-	most, atOnce := s.Limits.Bytes, s.Limits.AtOnce
+	most, atOnce := s.Limits.most(c.Session != nil), s.Limits.AtOnce
 	if c.Session == nil {
-		most, atOnce = min(most, s.Limits.BytesWithoutSession), s.Limits.AtOnceWithoutSession
+		atOnce = s.Limits.AtOnceWithoutSession
 	}
 	kind, err := declared(in.MediaType)
 	switch {
