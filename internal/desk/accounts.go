@@ -19,10 +19,6 @@ import (
 	"countersign/internal/verification"
 )
 
-// customerIdle is how long a customer's session lives unused. It is account.SessionIdle, which no room beside that one imports; a
-// test holds them together.
-const customerIdle = 30 * 24 * time.Hour
-
 // How much of an account one page shows.
 const (
 	maxPasskeys = 50
@@ -181,7 +177,7 @@ func view(tx *store.Tx, id string) (*AccountView, error) {
 	for i := range passkeys {
 		v.Passkeys = append(v.Passkeys, viewPasskey(&passkeys[i]))
 	}
-	sessions, err := tx.Sessions(id, customerIdle)
+	sessions, err := tx.Sessions(id, policy.SessionIdle)
 	if err != nil {
 		return nil, err
 	}
@@ -257,7 +253,7 @@ func (s *Service) EndSessions(ctx context.Context, c Caller, id, reason string) 
 	var v *AccountView
 	data := map[string]string{}
 	err := s.onAccount(ctx, c, id, "desk.sessions_ended", data, reason, func(tx *store.Tx, a *store.Account) error {
-		n, err := tx.CountSessions(id, customerIdle)
+		n, err := tx.CountSessions(id, policy.SessionIdle)
 		if err != nil {
 			return err
 		}

@@ -28,15 +28,25 @@ func (tx *Tx) CreationStops(from, to time.Time) ([]Stop, error) {
 		millis(from), millis(to))
 }
 
-// MedianTime is the median time of the attempts at an operation that were begun in a span and succeeded; 0 if none did.
-func (tx *Tx) MedianTime(operation string, from, to time.Time) (time.Duration, error) {
-	const done = ` FROM attempts WHERE operation = $1 AND begun_at >= $2 AND begun_at < $3 AND outcome = 'done' AND ended_at > 0`
+// MedianCreation is the median time of the creations of a passkey that were begun in a span and succeeded; 0 if none did.
+func (tx *Tx) MedianCreation(from, to time.Time) (time.Duration, error) {
+	return tx.median(`ended_at - begun_at`, `attempts WHERE operation = $1 AND begun_at >= $2 AND begun_at < $3 AND outcome = 'done' AND ended_at > 0`, "create", from, to)
+}
+
+// MedianSignIn is the median time of the sign-ins in one way (codes or passkey) in a span, of sessions that live so long in all; 0 if
+// there was none.
+func (tx *Tx) MedianSignIn(method string, from, to time.Time, life time.Duration) (time.Duration, error) {
+	return tx.median(`took`, `sessions WHERE method = $1 AND expires_at >= $2 AND expires_at < $3 AND took > 0`, method, from.Add(life), to.Add(life))
+}
+
+// median is the lower median of a number of milliseconds among rows that are chosen by a word and a span.
+func (tx *Tx) median(of, among, word string, from, to time.Time) (time.Duration, error) {
 	var n int
-	if err := tx.row([]any{&n}, `SELECT count(*)`+done, operation, millis(from), millis(to)); err != nil || n == 0 {
+	if err := tx.row([]any{&n}, `SELECT count(*) FROM `+among, word, millis(from), millis(to)); err != nil || n == 0 {
 		return 0, err
 	}
 	var ms int64
-	err := tx.row([]any{&ms}, `SELECT ended_at - begun_at`+done+` ORDER BY ended_at - begun_at LIMIT 1 OFFSET $4`, operation, millis(from), millis(to), (n-1)/2)
+	err := tx.row([]any{&ms}, `SELECT `+of+` FROM `+among+` ORDER BY `+of+` LIMIT 1 OFFSET $4`, word, millis(from), millis(to), (n-1)/2)
 	return time.Duration(ms) * time.Millisecond, err
 }
 
