@@ -63,9 +63,9 @@ func (tx *Tx) ApprovedByDay(from, to time.Time) ([]ApprovedCount, error) {
 		FROM approvals a JOIN withdrawals w ON w.id = a.withdrawal_id WHERE a.created_at >= $1 AND a.created_at < $2 GROUP BY day, w.approved_way ORDER BY day`, millis(from), millis(to))
 }
 
-// CountSetUpRequests counts the requests about passkeys that would not do, opened in a span.
+// CountSetUpRequests counts the requests about passkeys that would not do, opened in a span of days, those that are deleted too.
 func (tx *Tx) CountSetUpRequests(from, to time.Time) (n int, err error) {
-	err = tx.row([]any{&n}, `SELECT count(*) FROM tickets WHERE topic IN ('passkey_create_failed', 'passkey_sign_in_failed', 'passkey_confirm_failed') AND created_at >= $1 AND created_at < $2`,
+	err = tx.row([]any{&n}, `SELECT coalesce(sum(count), 0) FROM tickets_opened WHERE topic IN ('passkey_create_failed', 'passkey_sign_in_failed', 'passkey_confirm_failed') AND day >= $1 AND day < $2`,
 		millis(from), millis(to))
 	return n, err
 }

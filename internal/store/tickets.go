@@ -77,6 +77,10 @@ func (tx *Tx) AddTicket(t *Ticket, to *Contact, report []byte) error {
 	if report != nil {
 		t.report, t.HasReport = tx.keys.Seal(ticketPlace("report", t.ID), report), true
 	}
+	today := millis(t.CreatedAt.Truncate(day))
+	if err := tx.run(`INSERT INTO tickets_opened (day, topic, count) VALUES ($1, $2, 1) ON CONFLICT (day, topic) DO UPDATE SET count = count + 1`, today, t.Topic); err != nil {
+		return err
+	}
 	return tx.run(`INSERT INTO tickets (id, number, account_id, contact_sealed, token_hash, topic, locale, state, attempt_id, report_sealed, created_at, updated_at)
 		VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12)`,
 		t.ID, t.Number, t.AccountID, t.contact, hash, t.Topic, t.Locale, t.State, t.AttemptID, t.report, millis(t.CreatedAt), millis(t.UpdatedAt))
@@ -230,7 +234,7 @@ var ticketViews = map[string]struct {
 }{
 	"mine":       {`t.assigned_to = $1 AND t.state <> 'resolved'`, false},
 	"unassigned": {`t.assigned_to = '' AND t.state <> 'resolved' AND $1 = $1`, false},
-	"waiting":    {`t.state IN ('new', 'open', 'waiting') AND $1 = $1`, false},
+	"waiting":    {`t.state <> 'resolved' AND t.state <> 'answered' AND $1 = $1`, false},
 	"all":        {`t.state <> 'resolved' AND $1 = $1`, false},
 	"resolved":   {`t.state = 'resolved' AND $1 = $1`, true},
 }

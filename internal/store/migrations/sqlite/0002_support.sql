@@ -47,8 +47,19 @@ CREATE TABLE tickets (
   resolved_at    INTEGER NOT NULL DEFAULT 0
 ) STRICT;
 CREATE INDEX tickets_by_account ON tickets (account_id, id);
-CREATE INDEX tickets_by_state ON tickets (state, updated_at);
-CREATE INDEX tickets_by_operator ON tickets (assigned_to, state, updated_at);
+-- The desk's queue: what is open, the oldest first; what is resolved, the newest first. Operators ask for it all day long.
+CREATE INDEX tickets_open ON tickets (id) WHERE state <> 'resolved';
+CREATE INDEX tickets_open_by_operator ON tickets (assigned_to, id) WHERE state <> 'resolved';
+CREATE INDEX tickets_by_state ON tickets (state, id);
+CREATE INDEX tickets_by_end ON tickets (resolved_at) WHERE state = 'resolved';
+
+-- How many were opened on a day (UTC), for the desk's numbers: the requests themselves go.
+CREATE TABLE tickets_opened (
+  day   INTEGER NOT NULL,
+  topic TEXT NOT NULL,
+  count INTEGER NOT NULL,
+  PRIMARY KEY (day, topic)
+) STRICT, WITHOUT ROWID;
 
 CREATE TABLE ticket_messages (
   id          TEXT PRIMARY KEY,
@@ -101,6 +112,8 @@ CREATE TABLE operator_invitations (
   expires_at  INTEGER NOT NULL,
   used_at     INTEGER NOT NULL DEFAULT 0
 ) STRICT, WITHOUT ROWID;
+CREATE INDEX operator_invitations_by_operator ON operator_invitations (operator_id);
+CREATE INDEX operator_invitations_by_expiry ON operator_invitations (expires_at);
 
 CREATE TABLE operator_passkeys (
   id              TEXT PRIMARY KEY,
@@ -130,6 +143,7 @@ CREATE TABLE operator_sessions (
   ended_at     INTEGER NOT NULL DEFAULT 0,
   PRIMARY KEY (operator_id, id)
 ) STRICT, WITHOUT ROWID;
+CREATE INDEX operator_sessions_by_expiry ON operator_sessions (expires_at);
 
 -- How long signing in took, for the desk's numbers: they read the index alone, and a login writes no more than before.
 ALTER TABLE sessions ADD COLUMN took INTEGER NOT NULL DEFAULT 0; -- milliseconds; 0 if that is not known
@@ -138,4 +152,6 @@ CREATE INDEX sessions_by_expiry ON sessions (expires_at, method, took); -- grows
 
 -- Who of the operators did what, looking included. Its account reads of it only what concerns its owner (audit_events.internal).
 ALTER TABLE audit_events ADD COLUMN operator_id TEXT NOT NULL DEFAULT '';
-CREATE INDEX audit_events_by_operator ON audit_events (operator_id, id) WHERE operator_id <> '';
+CREATE INDEX audit_events_of_operators ON audit_events (id) WHERE operator_id <> '';
+
+CREATE INDEX approvals_by_time ON approvals (created_at);
