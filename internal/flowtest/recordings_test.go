@@ -439,3 +439,39 @@ func TestTheFiguresThatAreToldAreThoseThatHold(t *testing.T) {
 		t.Errorf("it goes in %v", got)
 	}
 }
+
+func TestWhatBecomesOfARecordingIsWrittenDownWithoutItsContent(t *testing.T) {
+	t.Parallel()
+	k := testkit.New(t)
+	c, guest := k.Full(), k.Browser()
+	made := upload(c.Browser, webm(2*support.Piece, time.Second))
+	refused := upload(c.Browser, bytes.Repeat([]byte("<svg>"), 100))
+	strangers := upload(guest, webm(5000, time.Second))
+	for range 2 {
+		c.Send("DELETE", "/v1/recordings/"+made.ID, nil, nil).OK()
+		c.Send("DELETE", "/v1/recordings/"+refused.ID, nil, nil).OK()
+	}
+	left := begin(c.Browser, 5)
+	k.Clock.Advance(24 * time.Hour)
+	for range 2 {
+		if err := k.App.Recordings.Sweep(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+	}
+	session := k.Query(`SELECT id FROM sessions WHERE account_id = $1`, c.ID)[0]
+	var want []string
+	for _, one := range []struct{ kind, ok, account, session, browser, data string }{
+		{"recording.made", "1", c.ID, session, "127.0.0.1", `{"recording":"` + made.ID + `"}`},
+		{"recording.refused", "0", c.ID, session, "127.0.0.1", `{"code":"unsupported","recording":"` + refused.ID + `"}`},
+		{"recording.made", "1", "", "", "127.0.0.1", `{"recording":"` + strangers.ID + `"}`},
+		{"recording.deleted", "1", c.ID, session, "127.0.0.1", `{"recording":"` + made.ID + `"}`},
+		{"recording.expired", "1", "", "", "", `{"recording":"` + strangers.ID + `"}`},
+		{"recording.expired", "1", c.ID, "", "", `{"recording":"` + left.ID + `"}`},
+	} {
+		want = append(want, strings.Join([]string{one.kind, one.ok, one.account, one.session, one.browser, one.data}, " "))
+	}
+	got := k.Query(`SELECT kind || ' ' || ok || ' ' || account_id || ' ' || session_id || ' ' || address || ' ' || data FROM audit_events WHERE kind LIKE 'recording.%' ORDER BY id`)
+	if !slices.Equal(got, want) {
+		t.Errorf("%s\nwant\n%s", strings.Join(got, "\n"), strings.Join(want, "\n"))
+	}
+}

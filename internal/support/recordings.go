@@ -275,7 +275,7 @@ func (s *Recordings) Append(ctx context.Context, c verification.Caller, id strin
 			return nil, err
 		}
 	default:
-		if err := s.next(ctx, r, piece); err != nil {
+		if err := s.next(ctx, c, r, piece); err != nil {
 			return nil, err
 		}
 	}
@@ -296,7 +296,7 @@ func (s *Recordings) repeated(ctx context.Context, r *store.Recording, offset in
 }
 
 // next stores the next piece, and lets r say so.
-func (s *Recordings) next(ctx context.Context, r *store.Recording, piece []byte) error {
+func (s *Recordings) next(ctx context.Context, c verification.Caller, r *store.Recording, piece []byte) error {
 	if err := s.room(ctx, int64(len(piece))); err != nil {
 		return err
 	}
@@ -315,10 +315,16 @@ func (s *Recordings) next(ctx context.Context, r *store.Recording, piece []byte)
 		return err
 	}
 	err := s.change(ctx, func(tx *store.Tx) (bool, error) {
+		event := c.Event(r.AccountID, "recording.made", true, map[string]string{"recording": r.ID})
 		if r.State == store.RecordingRefused {
 			r.DeleteAt = tx.Now
+			event = c.Event(r.AccountID, "recording.refused", false, map[string]string{"recording": r.ID, "code": r.Reason})
 		}
-		return tx.FinishRecording(r, from)
+		ok, err := tx.FinishRecording(r, from)
+		if err == nil && ok {
+			err = tx.Record(event)
+		}
+		return ok, err
 	})
 	if err != nil || r.State == store.RecordingReady {
 		return err
@@ -362,14 +368,27 @@ func (s *Recordings) Delete(ctx context.Context, c verification.Caller, id strin
 	if _, err := s.read(ctx, c, id); err != nil {
 		return err
 	}
-	return s.end(ctx, id)
+	return s.end(ctx, id, func(accountID string, data map[string]string) store.Event {
+		return c.Event(accountID, "recording.deleted", true, data)
+	})
 }
 
 // end closes a recording, so that nobody has it any more, and then deletes its contents. If that fails, or the program ends
-// between, Sweep goes on.
-func (s *Recordings) end(ctx context.Context, id string) error {
+// between, Sweep goes on. event is what is written down of it.
+func (s *Recordings) end(ctx context.Context, id string, event func(accountID string, data map[string]string) store.Event) error {
 	defer s.locks.lock(id)()
-	if err := s.Engine.DB.Update(ctx, func(tx *store.Tx) error { _, err := tx.CloseRecording(id); return err }); err != nil {
+	err := s.Engine.DB.Update(ctx, func(tx *store.Tx) error {
+		r, err := tx.Recording(id)
+		if err != nil {
+			return err
+		}
+		closed, err := tx.CloseRecording(id)
+		if err != nil || !closed {
+			return err
+		}
+		return tx.Record(event(r.AccountID, map[string]string{"recording": id}))
+	})
+	if err != nil {
 		return err
 	}
 	return s.erase(ctx, id)
@@ -392,7 +411,7 @@ func (s *Recordings) Sweep(ctx context.Context) error {
 			return err
 		}
 		for _, id := range due {
-			if err := s.end(ctx, id); err != nil {
+			if err := s.end(ctx, id, expired); err != nil {
 				return err
 			}
 		}
@@ -400,6 +419,10 @@ func (s *Recordings) Sweep(ctx context.Context) error {
 			return nil
 		}
 	}
+}
+
+func expired(accountID string, data map[string]string) store.Event {
+	return store.Event{AccountID: accountID, Kind: "recording.expired", OK: true, Data: data}
 }
 
 // SweepStrays deletes contents that no recording has, as when a backup was put back that knows nothing of them. It waits until

@@ -37,7 +37,11 @@ const kinds: Record<string, string> = {
   'desk.ticket_answered': 'Request answered',
   'desk.ticket_state': 'Request resolved or reopened',
   'ticket.opened': 'Request opened',
-  'ticket.answered': 'Customer wrote',
+  'ticket.message': 'Customer wrote',
+  'recording.made': 'Recording uploaded',
+  'recording.refused': 'Recording refused',
+  'recording.deleted': 'Recording deleted by its owner',
+  'recording.expired': 'Recording deleted, its time was over',
 };
 
 const logKinds: Record<string, string> = {
