@@ -43,8 +43,8 @@ type Service struct {
 	Carriers        map[string]delivery.Carrier
 	// Outside is how the public addresses are fetched back; nil is the network.
 	Outside http.RoundTripper
-	// Free tells how many bytes are left where recordings lie; nil where none are kept.
-	Free func(ctx context.Context) (bytes int64, known bool, err error)
+	// TryStore tries where recordings lie, and tells how many bytes are left there; nil where none are kept.
+	TryStore func(ctx context.Context) (bytes int64, known bool, err error)
 	// OpenRecording opens what a customer recorded, with its pieces unsealed; nil where none are kept.
 	OpenRecording func(ctx context.Context, id string) (*Recording, error)
 }

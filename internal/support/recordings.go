@@ -189,7 +189,7 @@ func declared(text string) (string, error) {
 func (s *Recordings) room(ctx context.Context, bytes int64) error {
 	free, known, err := s.Blobs.Free(ctx)
 	if err != nil {
-		return err
+		return away(ctx, err)
 	}
 	if known && free-bytes < s.Limits.Reserve {
 		return storageFull()
@@ -199,6 +199,22 @@ func (s *Recordings) room(ctx context.Context, bytes int64) error {
 
 func storageFull() error {
 	return refusal.New("storage_full", "There is no room for recordings now. Try again later.")
+}
+
+// away answers that the store of recordings fails, and keeps why for the log. Where the caller has gone it is none of the store's.
+func away(ctx context.Context, cause error) error {
+	if ctx.Err() != nil {
+		return cause
+	}
+	return fmt.Errorf("%w: %w", refusal.New("storage_unavailable", "Recordings cannot be stored now. What was stored is kept. Try again in a moment."), cause)
+}
+
+// TryStore tries whether recordings can be stored, read and deleted, and tells how much room there is. That there is none is no error.
+func (s *Recordings) TryStore(ctx context.Context) (free int64, known bool, err error) {
+	if err := blob.Try(ctx, s.Blobs); err != nil && !errors.Is(err, blob.ErrFull) {
+		return 0, false, err
+	}
+	return s.Blobs.Free(ctx)
 }
 
 // Own reads a recording of the caller's. Those of others are not there.
@@ -287,7 +303,7 @@ func (s *Recordings) Append(ctx context.Context, c verification.Caller, id strin
 func (s *Recordings) repeated(ctx context.Context, r *store.Recording, offset int64, piece []byte) error {
 	there, err := s.reader(ctx, r).piece(offset / Piece)
 	if err != nil {
-		return err
+		return away(ctx, err)
 	}
 	if !bytes.Equal(there, piece) {
 		return wrongOffset(r)
@@ -305,7 +321,7 @@ func (s *Recordings) next(ctx context.Context, c verification.Caller, r *store.R
 		if errors.Is(err, blob.ErrFull) {
 			return storageFull()
 		}
-		return fmt.Errorf("store a piece: %w", err)
+		return away(ctx, fmt.Errorf("store a piece: %w", err))
 	}
 	from := r.Stored
 	if r.Stored += int64(len(piece)); r.Stored < r.Bytes {
@@ -353,7 +369,7 @@ func (s *Recordings) judge(ctx context.Context, r *store.Recording) error {
 		// The store has lost or altered a piece; only from the beginning can this come to anything.
 		r.State, r.Reason = store.RecordingRefused, media.Broken
 	case err != nil:
-		return err
+		return away(ctx, err)
 	// A recorder that is told to stop takes a moment.
 	case info.Duration > s.Limits.Duration+2*time.Second:
 		r.State, r.Reason = store.RecordingRefused, TooLong
@@ -396,7 +412,7 @@ func (s *Recordings) end(ctx context.Context, id string, event func(accountID st
 
 func (s *Recordings) erase(ctx context.Context, id string) error {
 	if err := s.Blobs.Delete(ctx, id); err != nil {
-		return fmt.Errorf("delete a recording's contents: %w", err)
+		return away(ctx, fmt.Errorf("delete a recording's contents: %w", err))
 	}
 	return s.Engine.DB.Update(ctx, func(tx *store.Tx) error { return tx.RecordingGone(id) })
 }
