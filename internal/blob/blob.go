@@ -6,7 +6,6 @@ package blob
 
 import (
 	"context"
-	"crypto/rand"
 	"errors"
 	"fmt"
 	"net/url"
@@ -63,10 +62,18 @@ func New(location string, a Access) (Store, error) {
 	return &Disk{path: location}, nil
 }
 
+// trying lets one try at a time: they all use one place, so that what a crash leaves in it goes with the next trial.
+var trying = make(chan struct{}, 1)
+
 // Try stores, reads and deletes something small, and says which of that cannot be done.
 func Try(ctx context.Context, s Store) error {
-	// A name of its own: others may be trying at the same time.
-	folder := "trial_" + strings.ToLower(rand.Text())
+	select {
+	case trying <- struct{}{}:
+		defer func() { <-trying }()
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+	const folder = "trial_of_the_store"
 	if err := s.Put(ctx, folder+"/0", []byte("countersign")); err != nil {
 		return fmt.Errorf("nothing can be stored: %w", err)
 	}
