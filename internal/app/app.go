@@ -131,7 +131,7 @@ func New(ctx context.Context, c Config) (*App, error) {
 	if a.Recordings, err = recordings(c, a.Engine); err != nil {
 		return nil, errors.Join(err, db.Close())
 	}
-	a.Desk = &desk.Service{Engine: a.Engine, Holds: c.Holds, Origins: c.Origins, Database: c.Database, Build: c.Build, Demo: c.Demo, Carriers: c.Carriers, Outside: c.Outside}
+	a.Desk = &desk.Service{Engine: a.Engine, Holds: c.Holds, Origins: c.Origins, Build: c.Build, Demo: c.Demo, Carriers: c.Carriers, Outside: c.Outside}
 	a.Desk.OpenRecording = func(ctx context.Context, id string) (*desk.Recording, error) {
 		r, err := a.Recordings.OpenSent(ctx, id)
 		if err != nil {
@@ -139,6 +139,7 @@ func New(ctx context.Context, c Config) (*App, error) {
 		}
 		return &desk.Recording{ReadSeeker: r, AccountID: r.AccountID, MediaType: r.MediaType, CreatedAt: r.CreatedAt}, nil
 	}
+	a.Desk.DiskFree = func() (int64, bool, error) { return blob.FreeAt(filepath.Dir(c.Database)) }
 	a.Desk.TryStore = a.Recordings.TryStore
 	a.API = &httpapi.Server{
 		Config: httpapi.Config{Origins: c.Origins, TrustedProxies: c.TrustedProxies, Name: c.Name, Demo: c.Demo, Build: c.Build, Apps: c.Apps, PieceTime: c.PieceTime},

@@ -159,5 +159,5 @@ func (d *Disk) Free(context.Context) (int64, bool, error) {
 	if _, err := d.root(); err != nil {
 		return 0, false, err
 	}
-	return free(d.path)
+	return FreeAt(d.path)
 }

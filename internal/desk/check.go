@@ -4,7 +4,6 @@ import (
 	"context"
 	"fmt"
 	"net/url"
-	"path/filepath"
 	"strings"
 	"sync"
 	"time"
@@ -309,8 +308,8 @@ func (s *Service) checkOutbox(ctx context.Context) []Check {
 }
 
 func (s *Service) checkDisk(context.Context) []Check {
-	free, known := diskFree(filepath.Dir(s.Database))
-	return []Check{room("disk", "Disk of the database", free, known, "When it is full nobody can sign in. Make room now.")}
+	free, known, err := s.DiskFree()
+	return []Check{room("disk", "Disk of the database", free, known && err == nil, "When it is full nobody can sign in. Make room now.")}
 }
 
 func (s *Service) checkRecordings(ctx context.Context) []Check {

@@ -3,7 +3,9 @@ package desk
 import (
 	"context"
 	"errors"
+	"fmt"
 	"io"
+	"maps"
 	"net/http"
 	"strings"
 	"time"
@@ -30,19 +32,22 @@ var (
 	finds  = store.Allowance{Limit: 60, Window: time.Hour}
 	checks = store.Allowance{Limit: 60, Window: time.Hour}
 	mails  = store.Allowance{Limit: 5, Window: time.Hour}
+	counts = store.Allowance{Limit: 300, Window: time.Hour}
 )
 
 // Service runs the flows. Its fields are set once.
 type Service struct {
 	Engine *verification.Engine
 	Holds  policy.Holds
-	// Origins are the web origins served, Database the path of the database's file, Build this build: for the check.
-	Origins         []string
-	Database, Build string
-	Demo            bool
-	Carriers        map[string]delivery.Carrier
+	// Origins are the web origins served, Build this build: for the check.
+	Origins  []string
+	Build    string
+	Demo     bool
+	Carriers map[string]delivery.Carrier
 	// Outside is how the public addresses are fetched back; nil is the network.
 	Outside http.RoundTripper
+	// DiskFree tells how many bytes are left where the database lies.
+	DiskFree func() (bytes int64, known bool, err error)
 	// TryStore tries where recordings lie, and tells how many bytes are left there; nil where none are kept.
 	TryStore func(ctx context.Context) (bytes int64, known bool, err error)
 	// OpenRecording opens what a customer recorded, with its pieces unsealed; nil where none are kept.
@@ -91,30 +96,21 @@ func (s *Service) look(ctx context.Context, c Caller, accountID, kind string, da
 	return s.act(ctx, c, accountID, kind, data, "", fn)
 }
 
-// act runs fn and writes down that it was done, or that it was refused and why, in one transaction.
+// act runs fn and writes down that it was done, or that it was refused and why, in one transaction. data is written down where it
+// was done: what was refused may name anything.
 func (s *Service) act(ctx context.Context, c Caller, accountID, kind string, data map[string]string, reason string, fn func(tx *store.Tx) error) error {
-	return s.Engine.DB.Update(ctx, func(tx *store.Tx) error {
-		var event store.Event
+	event := c.Event(accountID, kind, true, nil)
+	event.Internal = reason
+	return s.Engine.Audited(ctx, event, func(tx *store.Tx, event *store.Event) error {
 		err := tx.Nested(func() error { return fn(tx) })
-		r := refusal.As(err)
-		if err != nil && r == nil {
-			return err
+		if err == nil {
+			maps.Copy(event.Data, data)
+			return nil
 		}
-		event = c.Event(accountID, kind, r == nil, data)
-		event.Internal = reason
-		if r != nil {
-			event.Data = map[string]string{"code": r.Code}
-			if _, missing := tx.Account(accountID); errors.Is(missing, store.ErrNotFound) {
-				event.AccountID = "" // of nobody
-			}
+		if _, missing := tx.Account(accountID); errors.Is(missing, store.ErrNotFound) {
+			event.AccountID = "" // of nobody
 		}
-		if err := tx.Record(event); err != nil {
-			return err
-		}
-		if r != nil {
-			return store.Keep(r)
-		}
-		return nil
+		return err
 	})
 }
 
@@ -146,11 +142,11 @@ func line(field, text string, most int) (string, error) {
 	text = strings.Join(strings.Fields(text), " ")
 	switch n := utf8.RuneCountInString(text); {
 	case n == 0:
-		return "", refusal.Field("invalid_request", field, "This is missing. Others will want to know.")
+		return "", refusal.Field("invalid_request", field, "Write a line: others will want to know.")
 	case n > most:
-		return "", refusal.Field("invalid_request", field, "This is too long.")
+		return "", refusal.Field("invalid_request", field, fmt.Sprintf("This has %d characters at most.", most))
 	case !verification.Legible(text):
-		return "", refusal.Field("invalid_request", field, "This has characters that cannot be seen.")
+		return "", refusal.Field("invalid_request", field, "Leave out what cannot be seen or turns the text around.")
 	}
 	return text, nil
 }

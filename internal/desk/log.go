@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"countersign/internal/refusal"
+	"countersign/internal/secret"
 	"countersign/internal/store"
 	"countersign/internal/verification"
 )
@@ -36,14 +37,6 @@ type AccountName struct {
 	Masked string `json:"masked"`
 }
 
-// mask shows the ends of an id, by which two are told apart.
-func mask(id string) string {
-	if len(id) < 12 {
-		return id
-	}
-	return id[4:7] + " ••• " + id[len(id)-3:]
-}
-
 func parseCursor(cursor string) (int64, error) {
 	if cursor == "" {
 		return 0, nil
@@ -67,7 +60,7 @@ func eventPage(tx *store.Tx, list []store.Event, limit int) (*verification.Page[
 	for _, e := range list {
 		v := EventView{ID: strconv.FormatInt(e.ID, 10), Kind: e.Kind, At: e.At, OK: e.OK, Browser: e.Browser, Address: e.Address, Data: e.Data, Reason: e.Internal}
 		if e.AccountID != "" {
-			v.Account = &AccountName{ID: e.AccountID, Masked: mask(e.AccountID)}
+			v.Account = &AccountName{ID: e.AccountID, Masked: secret.MaskID(e.AccountID)}
 		}
 		if e.OperatorID != "" {
 			if _, known := names[e.OperatorID]; !known {

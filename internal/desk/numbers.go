@@ -75,11 +75,11 @@ type Median struct {
 // Numbers counts the last days, today among them.
 func (s *Service) Numbers(ctx context.Context, c Caller, days int) (*Numbers, error) {
 	var out *Numbers
-	err := s.look(ctx, c, "", "desk.numbers_seen", nil, func(*store.Tx) error {
+	err := s.look(ctx, c, "", "desk.numbers_seen", nil, func(tx *store.Tx) error {
 		if !slices.Contains([]int{7, 28, 90}, days) {
 			return refusal.Field("invalid_request", "days", "Numbers are over 7, 28 or 90 days.")
 		}
-		return nil
+		return s.allow(tx, c, counts, "numbers")
 	})
 	if err != nil {
 		return nil, err

@@ -11,6 +11,7 @@ import (
 
 	"countersign/internal/policy"
 	"countersign/internal/refusal"
+	"countersign/internal/secret"
 	"countersign/internal/store"
 	"countersign/internal/support"
 	"countersign/internal/testkit"
@@ -87,7 +88,7 @@ func TestACustomerAsksForHelpAndIsAnswered(t *testing.T) {
 		t.Errorf("assigned: %s", got.State)
 	}
 	full, err := k.App.Support.Reply(ctx, op, r.ID, "Set a screen lock first.\nThen try <i>again</i>.")
-	if err != nil || full.State != "answered" || full.AssignedTo == nil || full.AssignedTo.Name != "Lena" || *full.Account != support.MaskID(c.ID) {
+	if err != nil || full.State != "answered" || full.AssignedTo == nil || full.AssignedTo.Name != "Lena" || *full.Account != secret.MaskID(c.ID) {
 		t.Fatalf("%+v, %v", full, err)
 	}
 	got := read()

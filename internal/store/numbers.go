@@ -88,17 +88,3 @@ func (tx *Tx) Outbox() ([]Carried, error) {
 		coalesce(max(CASE WHEN state = 'sent' THEN ended_at END), 0), count(CASE WHEN state = 'failed' AND ended_at > $2 THEN 1 END)
 		FROM outbox WHERE channel <> 'none' GROUP BY channel`, millis(tx.Now), millis(tx.Now.Add(-day)))
 }
-
-// TicketLine is a request in the list of its account.
-type TicketLine struct {
-	ID           string
-	Number       int64
-	Topic, State string
-	UpdatedAt    time.Time
-}
-
-// TicketLines reads the requests of an account, the newest first.
-func (tx *Tx) TicketLines(accountID string, limit int) ([]TicketLine, error) {
-	return rows(tx, func(t *TicketLine) []any { return []any{&t.ID, &t.Number, &t.Topic, &t.State, at{&t.UpdatedAt}} },
-		`SELECT id, number, topic, state, updated_at FROM tickets WHERE account_id = $1 ORDER BY id DESC LIMIT $2`, accountID, limit)
-}

@@ -56,6 +56,13 @@ func (tx *Tx) Operators() ([]Operator, error) {
 	return rows(tx, (*Operator).fields, `SELECT `+operatorColumns+` FROM operators ORDER BY id LIMIT 1000`)
 }
 
+// WorkingOperator tells whether there is such an operator, and still is.
+func (tx *Tx) WorkingOperator(id string) (bool, error) {
+	var n int
+	err := tx.row([]any{&n}, `SELECT count(*) FROM operators WHERE id = $1 AND ended_at = 0`, id)
+	return n > 0, err
+}
+
 // OperatorEmail opens an operator's e-mail address.
 func (tx *Tx) OperatorEmail(o *Operator) (string, error) {
 	b, err := tx.keys.Open(operatorPlace(o.ID), o.sealed)

@@ -338,7 +338,7 @@ func TestTheDeskReadsNoWholeTable(t *testing.T) {
 		_, err4 := tx.Events("acc_1", 0, 50)
 		_, err5 := tx.DeleteTickets(tx.Now, 50)
 		_, err6 := tx.DueRecordings(50)
-		_, err7 := tx.TicketLines("acc_1", 20)
+		_, err7 := tx.TicketsPage("acc_1", "", 20)
 		_, err8 := tx.ApprovedByDay(tx.Now, tx.Now)
 		_, err9 := tx.MedianSignIn("codes", tx.Now, tx.Now, day)
 		_, err10 := tx.MedianCreation(tx.Now, tx.Now)

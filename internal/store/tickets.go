@@ -2,6 +2,7 @@ package store
 
 import (
 	"encoding/json"
+	"strconv"
 	"strings"
 	"time"
 
@@ -19,6 +20,9 @@ const (
 
 // firstTicket is the number of an installation's first ticket.
 const firstTicket = 2000
+
+// TicketNumber is a ticket's number as people read it.
+func TicketNumber(n int64) string { return "CS-" + strconv.FormatInt(n, 10) }
 
 // Contact is where somebody without a session is answered.
 type Contact struct {
@@ -270,13 +274,6 @@ func (tx *Tx) TicketQueue(view, operatorID, number, topic, after string, limit i
 		AND (($2 = '' AND $3 = '') OR ($2 <> '' AND CAST(t.number AS TEXT) LIKE $2) OR ($3 <> '' AND t.topic LIKE $3)) AND `+page+` ORDER BY `+order+` LIMIT $5`,
 		operatorID, like(number, ""), like(topic, "%"), after, limit)
 	return list, true, err
-}
-
-// WorkingOperator tells whether there is such an operator, and still is.
-func (tx *Tx) WorkingOperator(id string) (bool, error) {
-	var n int
-	err := tx.row([]any{&n}, `SELECT count(*) FROM operators WHERE id = $1 AND ended_at = 0`, id)
-	return n > 0, err
 }
 
 // like makes the pattern of what begins with, or contains, a text; "" of none.

@@ -217,8 +217,8 @@ func (s *Recordings) TryStore(ctx context.Context) (free int64, known bool, err 
 	return s.Blobs.Free(ctx)
 }
 
-// Own reads a recording of the caller's. Those of others are not there.
-func (s *Recordings) Own(tx *store.Tx, c verification.Caller, id string) (*store.Recording, error) {
+// ownRecording reads a recording of the caller's. Those of others are not there.
+func ownRecording(tx *store.Tx, c verification.Caller, id string) (*store.Recording, error) {
 	r, err := tx.Recording(id)
 	if err != nil && !errors.Is(err, store.ErrNotFound) {
 		return nil, err
@@ -230,7 +230,7 @@ func (s *Recordings) Own(tx *store.Tx, c verification.Caller, id string) (*store
 }
 
 func (s *Recordings) read(ctx context.Context, c verification.Caller, id string) (r *store.Recording, err error) {
-	err = s.Engine.DB.View(ctx, func(tx *store.Tx) (err error) { r, err = s.Own(tx, c, id); return err })
+	err = s.Engine.DB.View(ctx, func(tx *store.Tx) (err error) { r, err = ownRecording(tx, c, id); return err })
 	return r, err
 }
 

@@ -7,7 +7,6 @@ import (
 	"errors"
 	"fmt"
 	"slices"
-	"strconv"
 	"strings"
 	"time"
 	"unicode"
@@ -63,9 +62,6 @@ type Opening struct {
 	Locale      string // of the client, where no account has one
 }
 
-// Number is a ticket's number as people read it.
-func Number(n int64) string { return "CS-" + strconv.FormatInt(n, 10) }
-
 // Open opens a request: for an account, or for whoever can read the e-mail address that is given. Whether an account has that address
 // is not even looked up. It answers a *TicketView or an *Opened.
 func (s *Service) Open(ctx context.Context, c verification.Caller, o Opening) (any, error) {
@@ -105,14 +101,14 @@ func (s *Service) Open(ctx context.Context, c verification.Caller, o Opening) (a
 		if err := s.attach(tx, c, t, o.Recordings); err != nil {
 			return err
 		}
-		if err := tx.Record(c.Event(t.AccountID, "ticket.opened", true, map[string]string{"ticket": Number(t.Number), "topic": t.Topic})); err != nil {
+		if err := tx.Record(c.Event(t.AccountID, "ticket.opened", true, map[string]string{"ticket": store.TicketNumber(t.Number), "topic": t.Topic})); err != nil {
 			return err
 		}
 		if err := s.mail(tx, t, delivery.TicketInfo{News: delivery.TicketReceived}); err != nil {
 			return err
 		}
 		if c.Session == nil {
-			out = &Opened{Number: Number(t.Number), State: t.State}
+			out = &Opened{Number: store.TicketNumber(t.Number), State: t.State}
 			return nil
 		}
 		out, err = s.view(tx, t)
@@ -249,12 +245,9 @@ func (s *Service) admitStranger(tx *store.Tx, c verification.Caller, address str
 // attach lets a ticket take recordings of the caller's along. They end with the ticket or, where it lies still, so long after its last movement.
 func (s *Service) attach(tx *store.Tx, c verification.Caller, t *store.Ticket, ids []string) error {
 	for _, id := range ids {
-		r, err := tx.Recording(id)
+		r, err := ownRecording(tx, c, id)
 		if err != nil {
-			return missing(err, "recording")
-		}
-		if !own(c, r.AccountID, r.DeviceHash) {
-			return refusal.NotFound("recording")
+			return err
 		}
 		ok, err := tx.AttachRecording(r.ID, t.ID, tx.Now.Add(s.Retention))
 		if err != nil {
@@ -269,7 +262,7 @@ func (s *Service) attach(tx *store.Tx, c verification.Caller, t *store.Ticket, i
 
 // mail tells of a ticket by e-mail, unless so many were sent. What it says besides is in info.
 func (s *Service) mail(tx *store.Tx, t *store.Ticket, info delivery.TicketInfo) error {
-	info.Number, info.At, info.Locale = Number(t.Number), tx.Now, t.Locale
+	info.Number, info.At, info.Locale = store.TicketNumber(t.Number), tx.Now, t.Locale
 	subject := t.AccountID
 	if subject == "" {
 		subject = t.ID
@@ -371,7 +364,7 @@ func (s *Service) write(tx *store.Tx, c verification.Caller, t *store.Ticket, bo
 	if err := s.move(tx, t, to); err != nil {
 		return nil, err
 	}
-	if err := tx.Record(c.Event(t.AccountID, "ticket.message", true, map[string]string{"ticket": Number(t.Number)})); err != nil {
+	if err := tx.Record(c.Event(t.AccountID, "ticket.message", true, map[string]string{"ticket": store.TicketNumber(t.Number)})); err != nil {
 		return nil, err
 	}
 	return s.view(tx, t)
