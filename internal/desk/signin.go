@@ -168,28 +168,39 @@ func (s *Service) AcceptInvitation(ctx context.Context, c Caller, token string, 
 		if err != nil {
 			return s.refuseSignIn(tx, c, "desk.invitation_refused", o, err)
 		}
-		ok, err := tx.UseInvitation(hash)
-		if err == nil && !ok {
-			err = expiredInvitation()
-		}
+		err = tx.Nested(func() (err error) {
+			out, err = s.accept(tx, c, o, hash, key)
+			return err
+		})
 		if err != nil {
-			return err
+			return s.refuseSignIn(tx, c, "desk.invitation_refused", o, err)
 		}
-		p := &store.OperatorPasskey{ID: secret.NewID("opk", tx.Now), OperatorID: o.ID, CredentialID: key.ID, PublicKey: key.PublicKey, Algorithm: key.Algorithm, SignCount: key.SignCount,
-			BackupEligible: key.BackupEligible, BackupState: key.BackupState, CreatedAt: tx.Now}
-		if err := tx.ReplaceOperatorPasskey(p); errors.Is(err, store.ErrExists) {
-			return refusal.New("passkey_exists", "This passkey belongs to another operator.")
-		} else if err != nil {
-			return err
-		}
-		// Whoever had the former passkey is out.
-		if err := tx.EndOperatorSessions(o.ID); err != nil {
-			return err
-		}
-		out, err = s.signIn(tx, c, o, "desk.invitation_accepted")
-		return err
+		return nil
 	})
 	return out, err
+}
+
+// accept spends an invitation on a key that was verified: it is the operator's only one from now on.
+func (s *Service) accept(tx *store.Tx, c Caller, o *store.Operator, hash []byte, key *passkey.Credential) (*Me, error) {
+	ok, err := tx.UseInvitation(hash)
+	if err == nil && !ok {
+		err = expiredInvitation()
+	}
+	if err != nil {
+		return nil, err
+	}
+	p := &store.OperatorPasskey{ID: secret.NewID("opk", tx.Now), OperatorID: o.ID, CredentialID: key.ID, PublicKey: key.PublicKey, Algorithm: key.Algorithm, SignCount: key.SignCount,
+		BackupEligible: key.BackupEligible, BackupState: key.BackupState, CreatedAt: tx.Now}
+	if err := tx.ReplaceOperatorPasskey(p); errors.Is(err, store.ErrExists) {
+		return nil, refusal.New("passkey_exists", "This passkey belongs to another operator.")
+	} else if err != nil {
+		return nil, err
+	}
+	// Whoever had the former passkey is out.
+	if err := tx.EndOperatorSessions(o.ID); err != nil {
+		return nil, err
+	}
+	return s.signIn(tx, c, o, "desk.invitation_accepted")
 }
 
 // LoginOptions makes the options for signing in with a discoverable passkey. It stores nothing.

@@ -127,6 +127,24 @@ func TestANewInvitationReplacesThePasskeyAndVoidsTheLinkBefore(t *testing.T) {
 	}
 }
 
+func TestAnotherOperatorsPasskeyIsRefusedAndItsChallengeSpent(t *testing.T) {
+	t.Parallel()
+	k := testkit.New(t)
+	id := []byte("0123456789abcdef")
+	first, token := k.Invite(desk.Support)
+	first.Accept(token, softkey.CredentialID(id)).OK()
+	o, token := k.Invite(desk.Admin)
+	credential := o.Attest(o.InvitationOptions(token), softkey.CredentialID(id))
+	o.GiveInvitation(token, credential).Refused("passkey_exists")
+	o.GiveInvitation(token, credential).Refused("challenge_used")
+	if got := acts(k, o.ID); len(got) != 1 || got[0] != "desk.invitation_refused" {
+		t.Errorf("%v", got)
+	}
+	// The invitation is good for another.
+	o.Accept(token).OK()
+	first.Get("/v1/desk/me").OK()
+}
+
 func TestAnOperatorSignsInByPasskeyAlone(t *testing.T) {
 	t.Parallel()
 	k := testkit.New(t)
