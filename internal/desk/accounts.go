@@ -97,7 +97,10 @@ type TicketLine struct {
 // Find finds an account by exactly what its owner has bound, or by its id. What was asked for is not written down, what was found is.
 func (s *Service) Find(ctx context.Context, c Caller, by, value string) (id string, err error) {
 	err = s.Engine.DB.Update(ctx, func(tx *store.Tx) error {
-		err := s.allow(tx, c, finds, "find")
+		err := c.Live(tx)
+		if err == nil {
+			err = s.allow(tx, c, finds, "find")
+		}
 		if err == nil {
 			id, err = find(tx, by, value)
 		}

@@ -61,13 +61,42 @@ type Caller struct {
 	// Operator and Session are nil for somebody who is not signed in.
 	Operator *store.Operator
 	Session  *store.OperatorSession
-	Browser  string // as people know it
-	Address  string // IP address
-	Origin   string // one of the configured origins
+	// Needs is what the route asks of the role: it is asked again where something is done.
+	Needs   Permission
+	Browser string // as people know it
+	Address string // IP address
+	Origin  string // one of the configured origins
 }
 
 // May tells whether the caller has a permission.
 func (c Caller) May(p Permission) bool { return c.Operator != nil && Role(c.Operator.Role).May(p) }
+
+// Live refuses what a request asks for whose session has ended, or whose operator has ended or lost the permission, since it was let
+// in: its body may have been on its way for long. It belongs into the transaction that does it.
+func (c Caller) Live(tx *store.Tx) error {
+	s, err := tx.OperatorSession(c.Operator.ID, c.Session.ID)
+	if err != nil && !errors.Is(err, store.ErrNotFound) {
+		return err
+	}
+	if err != nil || !alive(tx, s) {
+		return refusal.New("unauthenticated", "This session has ended. Sign in again.")
+	}
+	o, err := tx.Operator(c.Operator.ID)
+	if err != nil {
+		return err
+	}
+	switch {
+	case !o.EndedAt.IsZero():
+		return refusal.New("unauthenticated", "This session has ended. Sign in again.")
+	case !Role(o.Role).May(c.Needs):
+		return notPermitted()
+	}
+	return nil
+}
+
+func notPermitted() *refusal.Refusal {
+	return refusal.New("not_permitted", "Your role does not allow this, or not in this way. An admin can change the role.")
+}
 
 // Event makes an audit event that names the operator.
 func (c Caller) Event(accountID, kind string, ok bool, data map[string]string) store.Event {
@@ -95,7 +124,12 @@ func (s *Service) look(ctx context.Context, c Caller, accountID, kind string, da
 func (s *Service) act(ctx context.Context, c Caller, accountID, kind string, data map[string]string, reason string, fn func(tx *store.Tx) error) error {
 	return s.Engine.DB.Update(ctx, func(tx *store.Tx) error {
 		var event store.Event
-		err := tx.Nested(func() error { return fn(tx) })
+		err := tx.Nested(func() error {
+			if err := c.Live(tx); err != nil {
+				return err
+			}
+			return fn(tx)
+		})
 		r := refusal.As(err)
 		if err != nil && r == nil {
 			return err
@@ -124,7 +158,7 @@ func (s *Service) Refuse(ctx context.Context, c Caller, route string, p Permissi
 		if err := tx.Record(c.Event("", "desk.refused", false, map[string]string{"route": route, "permission": string(p)})); err != nil {
 			return err
 		}
-		return store.Keep(refusal.New("not_permitted", "Your role does not allow this, or not in this way. An admin can change the role."))
+		return store.Keep(notPermitted())
 	})
 }
 

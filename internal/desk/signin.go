@@ -74,8 +74,7 @@ func (s *Service) Authenticate(ctx context.Context, token string) (operator *sto
 		if err != nil {
 			return err
 		}
-		live := found.EndedAt.IsZero() && found.ExpiresAt.After(tx.Now) && found.LastSeenAt.Add(SessionIdle).After(tx.Now) && found.Epoch == tx.Epoch()
-		if live && o.EndedAt.IsZero() {
+		if alive(tx, found) && o.EndedAt.IsZero() {
 			operator, session, stale = o, found, tx.Now.Sub(found.LastSeenAt) > seenEvery
 		}
 		return nil
@@ -84,6 +83,11 @@ func (s *Service) Authenticate(ctx context.Context, token string) (operator *sto
 		err = s.Engine.DB.Update(ctx, func(tx *store.Tx) error { return tx.SeeOperatorSession(session.OperatorID, session.ID) })
 	}
 	return operator, session, err
+}
+
+// alive tells whether a session goes on.
+func alive(tx *store.Tx, s *store.OperatorSession) bool {
+	return s.EndedAt.IsZero() && s.ExpiresAt.After(tx.Now) && s.LastSeenAt.Add(SessionIdle).After(tx.Now) && s.Epoch == tx.Epoch()
 }
 
 func expiredInvitation() *refusal.Refusal {

@@ -56,7 +56,7 @@ func ticketLink(k *testkit.Kit, to string) string {
 func answerer(k *testkit.Kit, name string) support.Operator {
 	id := "opr_" + strings.ToLower(name)
 	k.Exec(`INSERT INTO operators (id, handle, name, email_sealed, role, invited_by, created_at) VALUES ($1, $2, $3, x'00', 'support', '', 1)`, id, []byte(id), name)
-	return support.Operator{ID: id, SessionID: "ops_1", Browser: "Firefox on Linux", Address: "198.51.100.7"}
+	return support.Operator{ID: id, SessionID: "ops_1", Browser: "Firefox on Linux", Address: "198.51.100.7", Live: func(*store.Tx) error { return nil }}
 }
 
 func unlimited(k *testkit.Kit) {

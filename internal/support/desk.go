@@ -14,7 +14,11 @@ import (
 )
 
 // Operator is who works at the desk, as the desk knows them by their session. Whether they may is decided there.
-type Operator struct{ ID, SessionID, Browser, Address string }
+type Operator struct {
+	ID, SessionID, Browser, Address string
+	// Live refuses where that has changed since the request was let in. It is asked in the transaction that does something.
+	Live func(tx *store.Tx) error
+}
 
 // Person names an operator.
 type Person struct {
@@ -102,6 +106,9 @@ func (s *Service) act(ctx context.Context, op Operator, kind, ticketID string, f
 	return s.Engine.DB.Update(ctx, func(tx *store.Tx) error {
 		event := store.Event{Kind: kind, OK: true, OperatorID: op.ID, SessionID: op.SessionID, Browser: op.Browser, Address: op.Address, Data: map[string]string{}}
 		err := tx.Nested(func() error {
+			if err := op.Live(tx); err != nil {
+				return err
+			}
 			if ticketID == "" {
 				return fn(tx, nil, &event)
 			}
