@@ -136,7 +136,7 @@ func (s *Recordings) Begin(ctx context.Context, c verification.Caller, in Record
 		if r.AccountID != "" {
 			err = s.Engine.Allow(tx, s.Limits.PerAccount, "recordings", []byte(r.AccountID))
 		} else {
-			err = s.Engine.Allow(tx, s.Limits.PerNetwork, "recordings-open", []byte(c.Network()))
+			err = s.Engine.AllowOutside(tx, c, s.Limits.PerNetwork, "recordings-open")
 		}
 		if err != nil {
 			return err

@@ -131,6 +131,9 @@ CREATE TABLE operator_sessions (
   PRIMARY KEY (operator_id, id)
 ) STRICT, WITHOUT ROWID;
 
+-- By it a browser that has signed in before asks for help out of its account's own budget, and not out of its neighbours'.
+CREATE INDEX devices_by_hash ON devices (device_hash);
+
 -- Who of the operators did what, looking included. Its account reads of it only what concerns its owner (audit_events.internal).
 ALTER TABLE audit_events ADD COLUMN operator_id TEXT NOT NULL DEFAULT '';
 CREATE INDEX audit_events_by_operator ON audit_events (operator_id, id) WHERE operator_id <> '';
