@@ -6,6 +6,7 @@ import (
 	"io"
 	"net/http"
 	"strings"
+	"sync"
 	"time"
 	"unicode/utf8"
 
@@ -29,6 +30,7 @@ const (
 var (
 	finds  = store.Allowance{Limit: 60, Window: time.Hour}
 	checks = store.Allowance{Limit: 60, Window: time.Hour}
+	counts = store.Allowance{Limit: 120, Window: time.Hour}
 	mails  = store.Allowance{Limit: 5, Window: time.Hour}
 )
 
@@ -47,6 +49,8 @@ type Service struct {
 	Free func(ctx context.Context) (bytes int64, known bool, err error)
 	// OpenRecording opens what a customer recorded, with its pieces unsealed; nil where none are kept.
 	OpenRecording func(ctx context.Context, id string) (*Recording, error)
+
+	counting sync.Mutex
 }
 
 // Recording is a recording of a screen, opened.
