@@ -83,6 +83,7 @@ CREATE INDEX recordings_by_ticket ON recordings (ticket_id);
 CREATE INDEX recordings_by_account ON recordings (account_id, created_at);
 CREATE INDEX recordings_by_device ON recordings (device_hash, created_at);
 CREATE INDEX recordings_by_end ON recordings (delete_at) WHERE deleted_at = 0;
+CREATE INDEX recordings_of_nobody ON recordings (stored) WHERE account_id = '' AND deleted_at = 0;
 CREATE INDEX recordings_gone ON recordings (deleted_at) WHERE deleted_at > 0;
 
 CREATE TABLE operators (
