@@ -7,6 +7,7 @@ import (
 	"errors"
 	"time"
 
+	"countersign/internal/delivery"
 	"countersign/internal/passkey"
 	"countersign/internal/refusal"
 	"countersign/internal/secret"
@@ -172,29 +173,46 @@ func (s *Service) AcceptInvitation(ctx context.Context, c Caller, token string, 
 		if err != nil {
 			return s.refuseSignIn(tx, c, "desk.invitation_refused", o, err)
 		}
-		ok, err := tx.UseInvitation(hash)
-		if err == nil && !ok {
-			err = expiredInvitation()
-		}
-		if err != nil {
-			return err
-		}
-		p := &store.OperatorPasskey{ID: secret.NewID("opk", tx.Now), OperatorID: o.ID, CredentialID: key.ID, PublicKey: key.PublicKey, Algorithm: key.Algorithm, SignCount: key.SignCount,
-			BackupEligible: key.BackupEligible, BackupState: key.BackupState, CreatedAt: tx.Now}
-		if err := tx.ReplaceOperatorPasskey(p); errors.Is(err, store.ErrExists) {
-			return refusal.New("passkey_exists", "This passkey belongs to another operator.")
-		} else if err != nil {
-			return err
-		}
-		// Whoever had the former passkey is out.
-		if err := tx.EndOperatorSessions(o.ID); err != nil {
-			return err
+		// Refused, it leaves invitation and former passkey as they were, but not the challenge.
+		if err := tx.Nested(func() error { return s.replacePasskey(tx, o, hash, key) }); err != nil {
+			return s.refuseSignIn(tx, c, "desk.invitation_refused", o, err)
 		}
 		out, err = s.signIn(tx, c, o, "desk.invitation_accepted")
 		return err
 	})
 	return out, err
 }
+
+// replacePasskey spends an invitation for a passkey, which is the only one of its operator from now on. The operator is told: whoever
+// invites has seen the link.
+func (s *Service) replacePasskey(tx *store.Tx, o *store.Operator, invitation []byte, key *passkey.Credential) error {
+	ok, err := tx.UseInvitation(invitation)
+	if err == nil && !ok {
+		err = expiredInvitation()
+	}
+	if err != nil {
+		return err
+	}
+	p := &store.OperatorPasskey{ID: secret.NewID("opk", tx.Now), OperatorID: o.ID, CredentialID: key.ID, PublicKey: key.PublicKey, Algorithm: key.Algorithm, SignCount: key.SignCount,
+		BackupEligible: key.BackupEligible, BackupState: key.BackupState, CreatedAt: tx.Now}
+	if err := tx.ReplaceOperatorPasskey(p); errors.Is(err, store.ErrExists) {
+		return refusal.New("passkey_exists", "This passkey belongs to another operator.")
+	} else if err != nil {
+		return err
+	}
+	// Whoever had the former passkey is out.
+	if err := tx.EndOperatorSessions(o.ID); err != nil || s.Carriers[delivery.ChannelEmail] == nil {
+		return err
+	}
+	email, err := tx.OperatorEmail(o)
+	if err != nil {
+		return err
+	}
+	return tx.Queue("", s.Engine.Notifier.Brand.AcceptedEmail(email, o.Name, o.Passkeys > 0, tx.Now), tx.Now.Add(acceptedMail))
+}
+
+// acceptedMail is how long it is of use to an operator to be told of their passkey.
+const acceptedMail = 72 * time.Hour
 
 // LoginOptions makes the options for signing in with a discoverable passkey. It stores nothing.
 func (s *Service) LoginOptions(c Caller) (json.RawMessage, error) {

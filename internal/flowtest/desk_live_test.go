@@ -7,10 +7,12 @@ import (
 	"io"
 	"net"
 	"net/http"
+	"slices"
 	"strings"
 	"testing"
 
 	"countersign/internal/desk"
+	"countersign/internal/softkey"
 	"countersign/internal/testkit"
 )
 
@@ -112,5 +114,37 @@ func TestAnOperatorWhoEndsAfterARequestWasLetInDoesNothing(t *testing.T) {
 	}
 	if n := k.Query(`SELECT count(*) FROM ticket_messages`)[0]; n != "1" {
 		t.Errorf("%s messages", n)
+	}
+}
+
+func TestARefusedInvitationLeavesAllButItsChallengeAndATakenOneIsTold(t *testing.T) {
+	t.Parallel()
+	k := testkit.New(t)
+	boss, lena := k.Operator(desk.Admin), k.Operator(desk.Support)
+	told := func() int {
+		return len(slices.DeleteFunc(k.Mails(lena.Email), func(subject string) bool { return !strings.Contains(subject, "was replaced") }))
+	}
+	var again struct{ Link string }
+	boss.Post("/v1/desk/operators/"+lena.ID+"/invite", "{}").OK().Into(&again)
+	_, token, _ := strings.Cut(again.Link, "#")
+	// A credential id that a colleague has: nothing comes of it, and it is written down.
+	options := lena.InvitationOptions(token)
+	taken := boss.Device.Export()[0].ID
+	thief := k.Browser()
+	credential := lena.Attest(options, softkey.CredentialID(taken))
+	thief.GiveInvitation(token, credential).Refused("passkey_exists")
+	thief.GiveInvitation(token, credential).Refused("challenge_used")
+	if n := k.Query(`SELECT count(*) FROM audit_events WHERE kind = 'desk.invitation_refused' AND operator_id = $1`, lena.ID)[0]; n != "1" {
+		t.Errorf("%s refusals are written down", n)
+	}
+	if whoAmI(lena.Browser).ID != lena.ID || told() != 0 {
+		t.Error("a refused passkey took the place of the former one")
+	}
+	// Whoever invites has seen the link: if they take it themselves, its owner is told at their address.
+	stolen := &testkit.Operator{Browser: thief, ID: lena.ID, Device: softkey.New(testkit.RPID, testkit.Origin)}
+	stolen.Accept(token).OK()
+	lena.Get("/v1/desk/me").Refused("unauthenticated")
+	if told() != 1 {
+		t.Errorf("%v", k.Mails(lena.Email))
 	}
 }
