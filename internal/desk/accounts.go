@@ -95,6 +95,9 @@ type TicketLine struct {
 // Find finds an account by exactly what its owner has bound, or by its id. What was asked for is not written down, what was found is.
 func (s *Service) Find(ctx context.Context, c Caller, by, value string) (id string, err error) {
 	err = s.Engine.Audited(ctx, c.Event("", "desk.account_found", true, nil), func(tx *store.Tx, event *store.Event) error {
+		if err := c.Live(tx); err != nil {
+			return err
+		}
 		if slices.Contains([]string{"email", "phone", "id"}, by) {
 			event.Data["by"] = by
 		}

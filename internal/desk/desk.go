@@ -8,6 +8,7 @@ import (
 	"maps"
 	"net/http"
 	"strings"
+	"sync"
 	"time"
 	"unicode/utf8"
 
@@ -31,8 +32,8 @@ const (
 var (
 	finds  = store.Allowance{Limit: 60, Window: time.Hour}
 	checks = store.Allowance{Limit: 60, Window: time.Hour}
+	counts = store.Allowance{Limit: 120, Window: time.Hour}
 	mails  = store.Allowance{Limit: 5, Window: time.Hour}
-	counts = store.Allowance{Limit: 300, Window: time.Hour}
 )
 
 // Service runs the flows. Its fields are set once.
@@ -52,6 +53,8 @@ type Service struct {
 	TryStore func(ctx context.Context) (bytes int64, known bool, err error)
 	// OpenRecording opens what a customer recorded, with its pieces unsealed; nil where none are kept.
 	OpenRecording func(ctx context.Context, id string) (*Recording, error)
+
+	counting sync.Mutex
 }
 
 // Recording is a recording of a screen, opened.
@@ -66,13 +69,42 @@ type Caller struct {
 	// Operator and Session are nil for somebody who is not signed in.
 	Operator *store.Operator
 	Session  *store.OperatorSession
-	Browser  string // as people know it
-	Address  string // IP address
-	Origin   string // one of the configured origins
+	// Needs is what the route asks of the role: it is asked again where something is done.
+	Needs   Permission
+	Browser string // as people know it
+	Address string // IP address
+	Origin  string // one of the configured origins
 }
 
 // May tells whether the caller has a permission.
 func (c Caller) May(p Permission) bool { return c.Operator != nil && Role(c.Operator.Role).May(p) }
+
+// Live refuses what a request asks for whose session has ended, or whose operator has ended or lost the permission, since it was let
+// in: its body may have been on its way for long. It belongs into the transaction that does it.
+func (c Caller) Live(tx *store.Tx) error {
+	s, err := tx.OperatorSession(c.Operator.ID, c.Session.ID)
+	if err != nil && !errors.Is(err, store.ErrNotFound) {
+		return err
+	}
+	if err != nil || !alive(tx, s) {
+		return refusal.New("unauthenticated", "This session has ended. Sign in again.")
+	}
+	o, err := tx.Operator(c.Operator.ID)
+	if err != nil {
+		return err
+	}
+	switch {
+	case !o.EndedAt.IsZero():
+		return refusal.New("unauthenticated", "This session has ended. Sign in again.")
+	case !Role(o.Role).May(c.Needs):
+		return notPermitted()
+	}
+	return nil
+}
+
+func notPermitted() *refusal.Refusal {
+	return refusal.New("not_permitted", "Your role does not allow this, or not in this way. An admin can change the role.")
+}
 
 // Event makes an audit event that names the operator.
 func (c Caller) Event(accountID, kind string, ok bool, data map[string]string) store.Event {
@@ -102,7 +134,12 @@ func (s *Service) act(ctx context.Context, c Caller, accountID, kind string, dat
 	event := c.Event(accountID, kind, true, nil)
 	event.Internal = reason
 	return s.Engine.Audited(ctx, event, func(tx *store.Tx, event *store.Event) error {
-		err := tx.Nested(func() error { return fn(tx) })
+		err := tx.Nested(func() error {
+			if err := c.Live(tx); err != nil {
+				return err
+			}
+			return fn(tx)
+		})
 		if err == nil {
 			maps.Copy(event.Data, data)
 			return nil
@@ -120,7 +157,7 @@ func (s *Service) Refuse(ctx context.Context, c Caller, route string, p Permissi
 		if err := tx.Record(c.Event("", "desk.refused", false, map[string]string{"route": route, "permission": string(p)})); err != nil {
 			return err
 		}
-		return store.Keep(refusal.New("not_permitted", "Your role does not allow this, or not in this way. An admin can change the role."))
+		return store.Keep(notPermitted())
 	})
 }
 

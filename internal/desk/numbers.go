@@ -84,7 +84,10 @@ func (s *Service) Numbers(ctx context.Context, c Caller, days int) (*Numbers, er
 	if err != nil {
 		return nil, err
 	}
-	// They are counted beside the writer, which has others waiting.
+	// They are counted beside the writer, which has others waiting; and one after another, or the counting of a few would take all the
+	// connections by which the database is read, and nobody could sign in meanwhile.
+	s.counting.Lock()
+	defer s.counting.Unlock()
 	err = s.Engine.DB.View(ctx, func(tx *store.Tx) (err error) {
 		out, err = numbers(tx, days)
 		return err

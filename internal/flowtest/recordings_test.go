@@ -329,6 +329,41 @@ func TestSizeNumberAndPaceOfRecordingsAreLimited(t *testing.T) {
 	}
 }
 
+func TestStrangersTakeNoRoomFromAccounts(t *testing.T) {
+	t.Parallel()
+	k := testkit.New(t, func(c *app.Config) {
+		c.RecordingLimits.PerNetwork.Limit, c.RecordingLimits.AllWithoutSession = 100, 5000
+	})
+	file := webm(2000, time.Second)
+	declared := map[string]any{"bytes": len(file), "media_type": "video/webm", "captured": "screen"}
+	send := func(b *testkit.Browser) *recording {
+		r := begin(b, int64(len(file)))
+		appendPiece(b, r.ID, 0, file).OK().Into(r)
+		return r
+	}
+	// What is begun and never sent takes nothing from anybody.
+	late := k.Browser()
+	waiting := begin(late, int64(len(file)))
+	for range 10 {
+		begin(k.Browser(), 50<<20)
+	}
+	first := k.Browser()
+	kept := send(first)
+	for range 2 {
+		b := k.Browser()
+		b.Post("/v1/tickets", map[string]any{"topic": "other", "body": "x", "email": "a@help.example", "recordings": []string{send(b).ID}}).OK()
+	}
+	k.Browser().Post("/v1/recordings", declared).Refused("storage_full")
+	appendPiece(late, waiting.ID, 0, file).Refused("storage_full")
+	c := k.Full()
+	if r := send(c.Browser); r.State != "ready" {
+		t.Errorf("%+v", r)
+	}
+	first.Send("DELETE", "/v1/recordings/"+kept.ID, nil, nil).OK()
+	k.Browser().Post("/v1/recordings", declared).OK()
+	appendPiece(late, waiting.ID, 0, file).OK()
+}
+
 func TestPiecesHaveTheLengthThatTheyMustHave(t *testing.T) {
 	t.Parallel()
 	k := testkit.New(t)

@@ -200,6 +200,45 @@ func (f *failing) Delete(ctx context.Context, folder string) error {
 	return f.Store.Delete(ctx, folder)
 }
 
+func TestOneNetworkDoesNotHoldUpTheUploadsOfAllOthers(t *testing.T) {
+	t.Parallel()
+	k := testkit.New(t, behindProxy, func(c *app.Config) { c.RecordingLimits.PerNetwork.Limit = 100 })
+	file := webm(2000, time.Second)
+	slow := func(b *testkit.Browser, id string) line {
+		l := sayPatch(t, k, b, id, 0, "X-Forwarded-For: "+b.Address+"\r\nExpect: 100-continue\r\nContent-Length: "+strconv.Itoa(len(file)))
+		told := make([]byte, len("HTTP/1.1 100 Continue\r\n\r\n"))
+		if _, err := io.ReadFull(l, told); err != nil || !bytes.HasPrefix(told, []byte("HTTP/1.1 100")) {
+			t.Fatalf("%q, %v", told, err)
+		}
+		return l
+	}
+	// Somebody with many browsers, or accounts, opens as many pieces as the service takes at once, and sends none of them.
+	var first line
+	for i := range 12 {
+		b := k.Browser().From("203.0.113.9")
+		r := begin(b, int64(len(file)))
+		for j := range 3 {
+			if l := slow(b, r.ID); i+j == 0 {
+				first = l
+			}
+		}
+	}
+	if code := first.answer(); code != "upload_interrupted" {
+		t.Errorf("the oldest: %s", code)
+	}
+	other := k.Browser().From("198.51.100.7")
+	r := begin(other, int64(len(file)))
+	if appendPiece(other, r.ID, 0, file).OK().Into(r); r.State != "ready" {
+		t.Errorf("%+v", r)
+	}
+	// Nor the neighbours there.
+	neighbour := k.Browser().From("203.0.113.9")
+	r = begin(neighbour, int64(len(file)))
+	if appendPiece(neighbour, r.ID, 0, file).OK().Into(r); r.State != "ready" {
+		t.Errorf("%+v", r)
+	}
+}
+
 func TestAStoreThatFailsForAWhileLosesNothing(t *testing.T) {
 	t.Parallel()
 	folder := t.TempDir()

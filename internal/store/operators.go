@@ -174,6 +174,13 @@ func (tx *Tx) AddOperatorSession(s *OperatorSession) (token string, err error) {
 		s.OperatorID, s.ID, secret.HashToken(token), s.Epoch, s.Browser, s.Address, millis(s.CreatedAt), millis(s.LastSeenAt), millis(s.ExpiresAt))
 }
 
+// OperatorSession reads a session by its ids, ended or not.
+func (tx *Tx) OperatorSession(operatorID, id string) (*OperatorSession, error) {
+	var s OperatorSession
+	return &s, tx.row([]any{&s.OperatorID, &s.ID, &s.Epoch, &s.Browser, &s.Address, at{&s.CreatedAt}, at{&s.LastSeenAt}, at{&s.ExpiresAt}, at{&s.EndedAt}},
+		`SELECT operator_id, id, epoch, browser, address, created_at, last_seen_at, expires_at, ended_at FROM operator_sessions WHERE operator_id = $1 AND id = $2`, operatorID, id)
+}
+
 // OperatorSessionByToken reads the session of a token, ended or not; ErrNotFound if the token is not genuine.
 func (tx *Tx) OperatorSessionByToken(token string) (*OperatorSession, error) {
 	operator, rest, _ := strings.Cut(token, ".")

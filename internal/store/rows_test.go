@@ -480,3 +480,33 @@ func TestClaimedMessagesAreLeasedAndForgottenOnceSent(t *testing.T) {
 		return nil
 	})
 }
+
+func TestNumbersAndQueueAreReadByIndexAlone(t *testing.T) {
+	t.Parallel()
+	f := open(t)
+	f.update(t, func(tx *Tx) error {
+		for text, want := range map[string]string{
+			`SELECT count(*), count(CASE WHEN codes_at > 0 OR prompted_at > 0 OR outcome = 'done' THEN 1 END) FROM attempts WHERE operation = 'create' AND begun_at >= 1 AND begun_at < 2`: "COVERING INDEX attempts_by_time",
+			`SELECT outcome, platform, count(*) FROM attempts WHERE operation = 'create' AND begun_at >= 1 AND begun_at < 2 AND prompted_at > 0 GROUP BY outcome, platform`:                "COVERING INDEX attempts_by_time",
+			`SELECT ended_at - begun_at FROM attempts WHERE operation = 'sign_in' AND begun_at >= 1 AND begun_at < 2 AND outcome = 'done' AND ended_at > 0`:                                "COVERING INDEX attempts_by_time",
+			ticketRow + `WHERE t.state = 'resolved' AND t.id < '~' ORDER BY t.id DESC LIMIT 50`:                                                                                            "tickets_by_state (state=? AND id<?)",
+		} {
+			type step struct {
+				id, parent, unused int
+				detail             string
+			}
+			plan, err := rows(tx, func(s *step) []any { return []any{&s.id, &s.parent, &s.unused, &s.detail} }, "EXPLAIN QUERY PLAN "+text)
+			if err != nil {
+				return err
+			}
+			found := false
+			for _, s := range plan {
+				found = found || strings.Contains(s.detail, want)
+			}
+			if !found {
+				t.Errorf("%s\nis read by %+v", text, plan)
+			}
+		}
+		return nil
+	})
+}

@@ -15,7 +15,11 @@ import (
 )
 
 // Operator is who works at the desk, as the desk knows them by their session. Whether they may is decided there.
-type Operator struct{ ID, SessionID, Browser, Address string }
+type Operator struct {
+	ID, SessionID, Browser, Address string
+	// Live refuses where that has changed since the request was let in. It is asked in the transaction that does something.
+	Live func(tx *store.Tx) error
+}
 
 // Person names an operator.
 type Person struct {
@@ -93,6 +97,9 @@ type DeskTicket struct {
 func (s *Service) act(ctx context.Context, op Operator, kind, ticketID string, fn func(tx *store.Tx, t *store.Ticket, event *store.Event) error) error {
 	event := store.Event{Kind: kind, OperatorID: op.ID, SessionID: op.SessionID, Browser: op.Browser, Address: op.Address}
 	return s.Engine.Audited(ctx, event, func(tx *store.Tx, event *store.Event) error {
+		if err := op.Live(tx); err != nil {
+			return err
+		}
 		if ticketID == "" {
 			return tx.Nested(func() error { return fn(tx, nil, event) })
 		}

@@ -35,6 +35,9 @@ type RecordingLimits struct {
 	// AtOnce is how many an account may have that no request took along; without a session, a browser.
 	AtOnce, AtOnceWithoutSession int
 	PerAccount, PerNetwork       store.Allowance // of beginnings; the latter without a session
+	// AllWithoutSession are the bytes, stored and kept, of everybody without a session together: strangers, of whom there are any
+	// number, take no room from accounts, and fill no store that has no end.
+	AllWithoutSession int64
 	// Loose is how long a recording is kept that no request takes along, whole or not; Retention one that a request took along, after
 	// that was resolved: as long as the request itself.
 	Loose, Retention time.Duration
@@ -47,7 +50,7 @@ func DefaultRecordingLimits() RecordingLimits {
 	return RecordingLimits{
 		Bytes: 100 << 20, BytesWithoutSession: 50 << 20, Duration: 5 * time.Minute, AtOnce: 3, AtOnceWithoutSession: 1,
 		PerAccount: store.Allowance{Limit: 20, Window: time.Hour}, PerNetwork: store.Allowance{Limit: 3, Window: time.Hour},
-		Loose: 24 * time.Hour, Retention: DefaultRetention, Reserve: 512 << 20,
+		AllWithoutSession: 5 << 30, Loose: 24 * time.Hour, Retention: DefaultRetention, Reserve: 512 << 20,
 	}
 }
 
@@ -159,7 +162,10 @@ func (s *Recordings) Begin(ctx context.Context, c verification.Caller, in Record
 		if r.AccountID != "" {
 			err = s.Engine.Allow(tx, s.Limits.PerAccount, "recordings", []byte(r.AccountID))
 		} else {
-			err = s.Engine.Allow(tx, s.Limits.PerNetwork, "recordings-open", []byte(c.Network()))
+			err = s.roomOutside(tx)
+			if err == nil {
+				err = s.Engine.AllowOutside(tx, c, s.Limits.PerNetwork, "recordings-open")
+			}
 		}
 		if err != nil {
 			return err
@@ -194,6 +200,14 @@ func (s *Recordings) room(ctx context.Context, bytes int64) error {
 		return storageFull()
 	}
 	return nil
+}
+
+func (s *Recordings) roomOutside(tx *store.Tx) error {
+	kept, err := tx.KeptOutside()
+	if err == nil && kept >= s.Limits.AllWithoutSession {
+		err = storageFull()
+	}
+	return err
 }
 
 func storageFull() error {
@@ -314,6 +328,11 @@ func (s *Recordings) repeated(ctx context.Context, r *store.Recording, offset in
 func (s *Recordings) next(ctx context.Context, c verification.Caller, r *store.Recording, piece []byte) error {
 	if err := s.room(ctx, int64(len(piece))); err != nil {
 		return err
+	}
+	if r.AccountID == "" {
+		if err := s.Engine.DB.View(ctx, s.roomOutside); err != nil {
+			return err
+		}
 	}
 	n := r.Stored / Piece
 	if err := s.Blobs.Put(ctx, key(r.ID, n), s.Engine.Keys.Seal(place(r.ID, n), piece)); err != nil {

@@ -19,7 +19,8 @@ CREATE TABLE attempts (
 CREATE INDEX attempts_by_verification ON attempts (verification_id) WHERE verification_id <> '';
 CREATE INDEX attempts_by_account ON attempts (account_id, begun_at);
 CREATE INDEX attempts_by_device ON attempts (device_hash, begun_at);
-CREATE INDEX attempts_by_time ON attempts (operation, begun_at);
+-- It has all that the numbers count, so that a million attempts are counted without being read.
+CREATE INDEX attempts_by_time ON attempts (operation, begun_at, outcome, ended_at, prompted_at, codes_at, platform);
 
 CREATE TABLE attempt_steps (
   attempt_id TEXT NOT NULL REFERENCES attempts (id) ON DELETE CASCADE,
@@ -93,6 +94,7 @@ CREATE INDEX recordings_by_ticket ON recordings (ticket_id);
 CREATE INDEX recordings_by_account ON recordings (account_id, created_at);
 CREATE INDEX recordings_by_device ON recordings (device_hash, created_at);
 CREATE INDEX recordings_by_end ON recordings (delete_at) WHERE deleted_at = 0;
+CREATE INDEX recordings_of_nobody ON recordings (stored) WHERE account_id = '' AND deleted_at = 0;
 CREATE INDEX recordings_gone ON recordings (deleted_at) WHERE deleted_at > 0;
 
 CREATE TABLE operators (
@@ -149,6 +151,9 @@ CREATE INDEX operator_sessions_by_expiry ON operator_sessions (expires_at);
 ALTER TABLE sessions ADD COLUMN took INTEGER NOT NULL DEFAULT 0; -- milliseconds; 0 if that is not known
 DROP INDEX sessions_by_expiry;
 CREATE INDEX sessions_by_expiry ON sessions (expires_at, method, took); -- grows at its end: many logins share its page
+
+-- By it a browser that has signed in before asks for help out of its account's own budget, and not out of its neighbours'.
+CREATE INDEX devices_by_hash ON devices (device_hash);
 
 -- Who of the operators did what, looking included. Its account reads of it only what concerns its owner (audit_events.internal).
 ALTER TABLE audit_events ADD COLUMN operator_id TEXT NOT NULL DEFAULT '';
