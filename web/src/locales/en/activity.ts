@@ -105,6 +105,9 @@ export default {
   supportPaused: 'Support paused your withdrawals',
   addressSaved: 'Address saved',
   addressDeleted: 'Address deleted',
+  helpAsked: 'You asked for help',
+  supportWritten: 'You wrote to support',
+  request: (number: string) => (number ? `Request ${number}` : ''),
   other: 'Account event',
   way: (way: string) => (way === 'passkey' ? 'Confirmed by passkey' : 'Confirmed with codes'),
 };
