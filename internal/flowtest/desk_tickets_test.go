@@ -53,6 +53,13 @@ func TestARequestIsReadAnsweredAndResolvedAtTheDesk(t *testing.T) {
 			t.Errorf("%s finds %v", q, got)
 		}
 	}
+	// A number is that request's in whatever view one types it; a topic is searched for in the view.
+	if got := queue(o, "view=mine&q="+asked.Number); !slices.Equal(got, []string{asked.Number}) {
+		t.Errorf("its number finds %v among others' requests", got)
+	}
+	if got := queue(o, "view=mine&q=lost+device"); len(got) != 0 {
+		t.Errorf("its topic finds %v among others' requests", got)
+	}
 	if got := queue(o, "view=all&q=2001"); len(got) != 0 {
 		t.Errorf("another number finds %v", got)
 	}
