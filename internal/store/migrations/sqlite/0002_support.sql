@@ -134,3 +134,5 @@ CREATE TABLE operator_sessions (
 -- Who of the operators did what, looking included. Its account reads of it only what concerns its owner (audit_events.internal).
 ALTER TABLE audit_events ADD COLUMN operator_id TEXT NOT NULL DEFAULT '';
 CREATE INDEX audit_events_by_operator ON audit_events (operator_id, id) WHERE operator_id <> '';
+-- The desk's log: by id alone, with the invitations of the command, which are no operator's.
+CREATE INDEX audit_events_of_desk ON audit_events (id) WHERE operator_id <> '' OR kind = 'desk.operator_invited';
