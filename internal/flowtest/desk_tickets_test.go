@@ -130,6 +130,10 @@ func TestOnlyARecordingThatWasSentIsSeenAtTheDesk(t *testing.T) {
 	if len(r.Recordings) != 1 || r.Recordings[0].ID != sent.ID || r.Recordings[0].State != "ready" {
 		t.Fatalf("it has %+v", r.Recordings)
 	}
+	// Where the steps lead into it: by the service's clock, as theirs are.
+	if began := r.Recordings[0].StartedAt; began == nil || k.Clock.Now().Sub(*began).Round(time.Second) != 12*time.Second {
+		t.Errorf("it began %v, it is %v", began, k.Clock.Now())
+	}
 	a := o.Send("GET", "/v1/desk/recordings/"+sent.ID+"/content", nil, map[string]string{"Sec-Fetch-Dest": "video", "Range": "bytes=2000000-2000009"})
 	if a.Status != 206 || string(a.Body) != string(film[2000000:2000010]) {
 		t.Errorf("a range of it: %d, %d bytes", a.Status, len(a.Body))

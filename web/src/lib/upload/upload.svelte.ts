@@ -1,7 +1,6 @@
 import { api, ApiError, isApiError } from '$lib/api/client';
 import type { Problem, Recording } from '$lib/api/types';
 import { drop, find, keep } from './kept';
-import { isoTime } from './format';
 import { backoffMs, judge, Pace, pieceAt } from './pieces';
 
 export type UploadState =
@@ -137,7 +136,8 @@ export class Upload {
           bytes: this.total,
           media_type: type,
           captured,
-          started_at: startedAt === null ? undefined : isoTime(startedAt),
+          // The device's clock may be wrong; what has passed on it is not.
+          started_ms_ago: startedAt === null ? undefined : Math.max(0, Date.now() - startedAt),
         },
         { anonymous: true },
       );
