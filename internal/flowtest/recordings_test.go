@@ -62,7 +62,7 @@ func webm(size int, length time.Duration) []byte {
 func begin(b *testkit.Browser, size int64) *recording {
 	b.Kit.T.Helper()
 	r := &recording{}
-	b.Post("/v1/recordings", map[string]any{"bytes": size, "media_type": "video/webm;codecs=vp9", "captured": "screen"}).OK().Into(r)
+	b.Post("/v1/recordings", map[string]any{"bytes": size, "media_type": "video/webm;codecs=vp9", "captured": "screen", "started_ms_ago": 12_000}).OK().Into(r)
 	return r
 }
 
@@ -298,11 +298,11 @@ func TestSizeNumberAndPaceOfRecordingsAreLimited(t *testing.T) {
 		{body(0, ""), "invalid_request"}, {body(-1, ""), "invalid_request"}, {body(1.5, ""), "invalid_request"}, {body(100<<20+1, ""), "too_large"}, {body("1e300", ""), "invalid_request"},
 		{body(uint64(1)<<63, ""), "invalid_request"}, {`{"captured":"screen"}`, "invalid_request"}, {`{"bytes":1}`, "invalid_request"}, {`{"bytes":1,"captured":"camera"}`, "invalid_request"},
 		{body(1, `,"media_type":"image/svg+xml"`), "invalid_request"}, {body(1, `,"media_type":"../../etc/passwd"`), "invalid_request"}, {body(1, `,"name":"../x.mp4"`), "invalid_request"},
-		{body(1, `,"started_at":"yesterday"`), "invalid_request"},
+		{body(1, `,"started_ms_ago":"yesterday"`), "invalid_request"}, {body(1, `,"started_ms_ago":-1`), "invalid_request"}, {body(1, `,"started_at":"2026-03-14T09:26:00Z"`), "invalid_request"},
 	} {
 		c.Post("/v1/recordings", p.body).Refused(p.code)
 	}
-	c.Post("/v1/recordings", body(100<<20, `,"media_type":"","started_at":"2026-03-14T09:26:00Z"`)).OK()
+	c.Post("/v1/recordings", body(100<<20, `,"media_type":"","started_ms_ago":9223372036854775807`)).OK()
 	begin(c.Browser, 10)
 	r := begin(c.Browser, 10)
 	c.Post("/v1/recordings", body(1, "")).Refused("too_many_recordings")

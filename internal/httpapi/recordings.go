@@ -30,14 +30,14 @@ const (
 )
 
 func (s *Server) beginRecording(ctx context.Context, rq *request, in struct {
-	Bytes     int64      `json:"bytes"`
-	MediaType string     `json:"media_type"`
-	Captured  string     `json:"captured"`
-	StartedAt *time.Time `json:"started_at"`
+	Bytes     int64  `json:"bytes"`
+	MediaType string `json:"media_type"`
+	Captured  string `json:"captured"`
+	AgoMS     *int64 `json:"started_ms_ago"`
 }) (any, error) {
 	input := support.RecordingInput{Bytes: in.Bytes, MediaType: in.MediaType, Captured: in.Captured}
-	if in.StartedAt != nil {
-		input.StartedAt = *in.StartedAt
+	if in.AgoMS != nil {
+		input.Started, input.AgoMS = true, *in.AgoMS
 	}
 	return s.Recordings.Begin(ctx, rq.caller, input)
 }

@@ -257,11 +257,16 @@ func (tx *Tx) TicketRow(id string) (*TicketRow, error) {
 }
 
 // TicketQueue reads a page of the desk's queue: view is mine, unassigned, waiting, all or resolved; another is not known. What was opened
-// first comes first, but the newest of those that are resolved. number and topic search; "" finds all. after is the last id of the page before.
+// first comes first, but the newest of those that are resolved. number finds in every view, topic in this one; "" finds all. after is the last id of the page before.
 func (tx *Tx) TicketQueue(view, operatorID, number, topic, after string, limit int) (list []TicketRow, known bool, err error) {
 	v, known := ticketViews[view]
 	if !known {
 		return nil, false, nil
+	}
+	where := v.where
+	if number != "" {
+		// Who has a number wants that request, wherever it stands.
+		where = `$1 = $1`
 	}
 	page, order := `t.id > $4`, `t.id`
 	if v.newest {
@@ -270,7 +275,7 @@ func (tx *Tx) TicketQueue(view, operatorID, number, topic, after string, limit i
 			after = "~"
 		}
 	}
-	list, err = rows(tx, (*TicketRow).fields, ticketRow+`WHERE `+v.where+`
+	list, err = rows(tx, (*TicketRow).fields, ticketRow+`WHERE `+where+`
 		AND (($2 = '' AND $3 = '') OR ($2 <> '' AND CAST(t.number AS TEXT) LIKE $2) OR ($3 <> '' AND t.topic LIKE $3)) AND `+page+` ORDER BY `+order+` LIMIT $5`,
 		operatorID, like(number, ""), like(topic, "%"), after, limit)
 	return list, true, err

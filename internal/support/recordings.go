@@ -91,7 +91,8 @@ type RecordingInput struct {
 	Bytes     int64
 	MediaType string // as the browser says; "" where it does not know
 	Captured  string // screen | file
-	StartedAt time.Time
+	Started   bool   // whether it is known when it began
+	AgoMS     int64  // how long ago
 }
 
 // RecordingView is a recording as its owner sees it.
@@ -137,6 +138,8 @@ func (s *Recordings) Begin(ctx context.Context, c verification.Caller, in Record
 		return nil, err
 	case in.Captured != "screen" && in.Captured != "file":
 		return nil, refusal.Field("invalid_request", "captured", `Say "screen" or "file".`)
+	case in.AgoMS < 0:
+		return nil, refusal.Field("invalid_request", "started_ms_ago", "A recording began before it was sent.")
 	}
 	if err := s.room(ctx, in.Bytes); err != nil {
 		return nil, err
@@ -148,9 +151,9 @@ func (s *Recordings) Begin(ctx context.Context, c verification.Caller, in Record
 		if r.AccountID == "" {
 			r.DeviceHash = c.DeviceHash
 		}
-		// The device's clock, as it may be wrong by anything: what cannot be is not known.
-		if in.StartedAt.After(tx.Now.Add(-s.Limits.Loose)) && in.StartedAt.Before(tx.Now.Add(5*time.Minute)) {
-			r.StartedAt = in.StartedAt
+		// By this clock, as the steps are whose times lead into it: the device's may be wrong by anything.
+		if in.Started && in.AgoMS < s.Limits.Loose.Milliseconds() {
+			r.StartedAt = tx.Now.Add(-time.Duration(in.AgoMS) * time.Millisecond)
 		}
 		n, err := tx.LooseRecordings(r.AccountID, r.DeviceHash)
 		if err != nil {

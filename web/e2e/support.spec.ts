@@ -209,6 +209,9 @@ test('it can be paused, gone on with and taken back', async ({ ines }) => {
   await expect(page.getByText(/^Paused at \d+%$/)).toBeVisible();
   await letThrough(page);
   await expect(ines.button('Send when uploaded')).toBeDisabled();
+  // Who has stopped it has stopped it: a reload does not go on by itself.
+  await page.reload();
+  await expect(page.getByText(/^Paused at \d+%$/)).toBeVisible();
   await ines.button('Go on').click();
   await expect(uploaded(ines)).toBeVisible();
   const { id } = await recordingOf(ines);

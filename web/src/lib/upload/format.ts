@@ -17,6 +17,3 @@ export function size(bytes: number): string {
     maximumFractionDigits: value < 100 ? 1 : 0,
   }).format(value);
 }
-
-/** RFC 3339 in UTC, as the interface wants times. */
-export const isoTime = (ms: number): string => new Date(ms).toISOString();

@@ -1,7 +1,6 @@
 import { api, ApiError, isApiError } from '$lib/api/client';
 import type { Problem, Recording } from '$lib/api/types';
 import { drop, find, keep } from './kept';
-import { isoTime } from './format';
 import { backoffMs, judge, Pace, pieceAt } from './pieces';
 
 export type UploadState =
@@ -32,7 +31,7 @@ export class Upload {
   readonly total: number;
 
   readonly #pace = new Pace();
-  #controller: AbortController | undefined;
+  #request: XMLHttpRequest | undefined;
   #wake: (() => void) | undefined;
   #removed = false;
 
@@ -72,7 +71,8 @@ export class Upload {
       // No answer now: it goes on from the beginning, and the server says from where.
       const upload = new Upload(kept.name, kept.blob, kept.durationMs, kept.blob.size);
       upload.recording = { id, state: 'uploading', bytes: kept.blob.size, stored: 0 } as Recording;
-      void upload.#run();
+      if (kept.paused) upload.state = 'paused';
+      else void upload.#run();
       return upload;
     }
     if (recording.state === 'deleted') {
@@ -87,8 +87,10 @@ export class Upload {
     );
     upload.#take(recording);
     if (recording.state === 'uploading') {
-      if (kept && kept.blob.size === recording.bytes) void upload.#run();
-      else {
+      if (kept && kept.blob.size === recording.bytes) {
+        if (kept.paused) upload.state = 'paused';
+        else void upload.#run();
+      } else {
         // The browser has lost it: there is nothing left to send.
         await upload.remove();
         return null;
@@ -110,18 +112,22 @@ export class Upload {
     this.state = 'paused';
     this.#pace.reset();
     this.secondsLeft = null;
-    this.#controller?.abort();
+    this.sent = this.recording?.stored ?? 0;
+    this.#request?.abort();
     this.#wake?.();
+    void this.#keep();
   };
 
   resume = (): void => {
-    if (this.state === 'paused' || (this.state === 'failed' && this.recording)) void this.#run();
+    if (this.state !== 'paused' && !(this.state === 'failed' && this.recording)) return;
+    void this.#run();
+    void this.#keep();
   };
 
   /** Takes it back, here and on the server. */
   remove = async (): Promise<void> => {
     this.#removed = true;
-    this.#controller?.abort();
+    this.#request?.abort();
     this.#wake?.();
     const id = this.recording?.id;
     if (!id) return;
@@ -137,7 +143,8 @@ export class Upload {
           bytes: this.total,
           media_type: type,
           captured,
-          started_at: startedAt === null ? undefined : isoTime(startedAt),
+          // The device's clock may be wrong; what has passed on it is not.
+          started_ms_ago: startedAt === null ? undefined : Math.max(0, Date.now() - startedAt),
         },
         { anonymous: true },
       );
@@ -146,13 +153,19 @@ export class Upload {
         await this.remove();
         return;
       }
-      if (this.blob)
-        await keep({ id: recording.id, blob: this.blob, name: this.name, durationMs: this.durationMs, at: Date.now() });
+      await this.#keep();
       await this.#run();
     } catch (error) {
       this.error = error;
       this.state = 'failed';
     }
+  }
+
+  /** Keeps it in the browser as it stands. */
+  async #keep(): Promise<void> {
+    const { recording, blob, name, durationMs } = this;
+    if (!recording || recording.state !== 'uploading' || !blob || this.#removed) return;
+    await keep({ id: recording.id, blob, name, durationMs, at: Date.now(), paused: this.#stopped() });
   }
 
   #running = false;
@@ -170,7 +183,6 @@ export class Upload {
         this.#pace.take(performance.now(), offset);
         this.secondsLeft = this.#pace.secondsLeft(this.total);
         const { from, to } = pieceAt(offset, this.total, this.recording.piece || undefined);
-        if (to >= this.total) this.state = 'checking';
         const { status, body } = await this.#send(this.recording.id, from, this.blob.slice(from, to));
         if (this.#removed || this.#stopped()) break;
         if (status === 200) {
@@ -190,6 +202,7 @@ export class Upload {
           return;
         } else {
           this.state = 'waiting';
+          this.sent = this.recording.stored;
           this.secondsLeft = null;
           this.#pace.reset();
           await this.#rest(backoffMs(++failures));
@@ -220,28 +233,35 @@ export class Upload {
     }
   }
 
-  async #send(id: string, offset: number, piece: Blob): Promise<{ status: number; body: unknown }> {
-    if (!navigator.onLine) return { status: 0, body: {} };
-    const controller = new AbortController();
-    this.#controller = controller;
-    try {
-      const answer = await fetch(`/v1/recordings/${id}`, {
-        method: 'PATCH',
-        headers: {
-          'Content-Type': 'application/offset+octet-stream',
-          'Upload-Offset': String(offset),
-          Accept: 'application/json, application/problem+json',
-        },
-        body: piece,
-        credentials: 'same-origin',
-        cache: 'no-store',
-        redirect: 'error',
-        signal: controller.signal,
-      });
-      return { status: answer.status, body: await answer.json().catch(() => ({})) };
-    } catch {
-      return { status: 0, body: {} };
-    }
+  /** By XMLHttpRequest: fetch does not tell how much has left, and a piece takes long on a bad line. */
+  #send(id: string, offset: number, piece: Blob): Promise<{ status: number; body: unknown }> {
+    if (!navigator.onLine) return Promise.resolve({ status: 0, body: {} });
+    return new Promise((resolve) => {
+      const request = new XMLHttpRequest();
+      this.#request = request;
+      request.open('PATCH', `/v1/recordings/${id}`);
+      request.setRequestHeader('Content-Type', 'application/offset+octet-stream');
+      request.setRequestHeader('Upload-Offset', String(offset));
+      request.setRequestHeader('Accept', 'application/json, application/problem+json');
+      request.upload.onprogress = ({ loaded }) => {
+        if (this.state === 'sending') this.sent = offset + Math.min(loaded, piece.size);
+      };
+      // All of it has left: what is waited for now is what it was found to be.
+      request.upload.onload = () => {
+        if (this.state === 'sending' && offset + piece.size >= this.total) this.state = 'checking';
+      };
+      // Whether it failed, was stopped or was answered: without an answer the status is 0.
+      request.onloadend = () => {
+        let body: unknown = {};
+        try {
+          body = JSON.parse(request.responseText);
+        } catch {
+          // No answer, or none of ours.
+        }
+        resolve({ status: request.status, body });
+      };
+      request.send(piece);
+    });
   }
 
   /** Waits, but no longer than until the connection is back. */

@@ -95,6 +95,6 @@ export default {
   kind: (kind: string) => kinds[kind] ?? plain(kind),
   logKind: (kind: string) => logKinds[kind] ?? plain(kind),
   /** What stands beside an act, by its name in the log. */
-  logKeys: { ticket: 'request', way: 'by', to: 'to' } as Record<string, string>,
+  logKeys: { ticket: 'request', way: 'by', to: 'to', operator: 'for' } as Record<string, string>,
   rule: (name: string) => rules[name] ?? plain(name),
 };
