@@ -85,6 +85,15 @@ const rules: Record<string, string> = {
   passkey_for_withdrawal_approve: 'Passkey approves withdrawals',
 };
 
+/** How a rule's value is said, where it is no span of time. */
+const values: Record<string, string> = {
+  '0 h': 'None',
+  no: 'No',
+  any: 'Any passkey',
+  required: 'Always',
+  'with withdrawal power': 'With withdrawal power',
+};
+
 /** "ticket.resolved" where nothing better is known: "Ticket resolved". */
 export function plain(kind: string): string {
   const text = kind.replace(/^desk\./, '').replace(/[._]/g, ' ');
@@ -97,4 +106,5 @@ export default {
   /** What stands beside an act, by its name in the log. */
   logKeys: { ticket: 'request', way: 'by', to: 'to', operator: 'for' } as Record<string, string>,
   rule: (name: string) => rules[name] ?? plain(name),
+  value: (value: string) => values[value] ?? value,
 };

@@ -44,7 +44,7 @@ export default {
   emailHint: 'We answer there. It may be any address, with or without an account here.',
   emailMissing: 'We need an e-mail to answer to.',
   recording: 'Screen recording',
-  recordingOptional: 'Optional. It shows us what words don’t.',
+  recordingOptional: 'Optional',
   record: 'Record screen',
   recordAgain: 'Record again',
   choose: 'Choose a file',
@@ -72,7 +72,7 @@ export default {
   uploaded: 'Uploaded',
   failedLine: 'It could not be uploaded',
   reasons: {
-    unsupported: 'This is no MP4, WebM or MOV video, so we didn’t keep it.',
+    unsupported: 'This isn’t an MP4, WebM or MOV video, so we didn’t keep it.',
     broken: 'This video is damaged or incomplete, so we didn’t keep it.',
     disguised: 'There is something else in this file beside the video, so we didn’t keep it.',
     too_long: 'This video is longer than 5 minutes, so we didn’t keep it.',
