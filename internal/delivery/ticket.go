@@ -32,7 +32,8 @@ func (b Brand) TicketEmail(to string, t TicketInfo) Message {
 		l.After = "To write back, open your request. Don’t answer this e-mail."
 	}
 	if t.ByLink {
-		l.Note = "Whoever has this link can read your request. Don’t pass it on."
+		// Who has set a phrase knows every genuine e-mail by it, and must be told why this one has none.
+		l.Note = "Whoever has this link can read your request. Don’t pass it on. You asked without signing in, so this e-mail carries no anti-phishing phrase."
 	}
 	return l.message(to)
 }
