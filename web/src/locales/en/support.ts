@@ -43,6 +43,7 @@ export default {
   email: 'Your e-mail',
   emailHint: 'We answer there. It may be any address, with or without an account here.',
   emailMissing: 'We need an e-mail to answer to.',
+  emailWrong: 'This is not an e-mail address.',
   recording: 'Screen recording',
   recordingOptional: 'Optional. It shows us what words don’t.',
   record: 'Record screen',
