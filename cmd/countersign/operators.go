@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"errors"
+	"flag"
 	"fmt"
 	"io"
 	"os"
@@ -21,6 +22,9 @@ func runOperators(ctx context.Context, args []string, getenv func(string) string
 	}
 	v, rest, err := values("operators invite", args[1:], getenv, stderr)
 	if err != nil {
+		if errors.Is(err, flag.ErrHelp) {
+			fmt.Fprintln(stderr, how)
+		}
 		return err
 	}
 	if len(rest) != 3 {

@@ -49,6 +49,7 @@ export default {
   email: 'Your e-mail',
   emailHint: 'We answer there. It may be any address, with or without an account here.',
   emailMissing: 'We need an e-mail to answer to.',
+  emailWrong: 'This is not an e-mail address.',
   recording: 'Screen recording',
   recordingOptional: 'Optional',
   record: 'Record screen',
