@@ -1,6 +1,7 @@
 package flowtest
 
 import (
+	"encoding/json"
 	"fmt"
 	"slices"
 	"strings"
@@ -194,7 +195,13 @@ func TestAnAttemptKeepsNothingByWhichSomebodyIsKnown(t *testing.T) {
 		return b.Post("/v1/attempts", r)
 	}
 	kept := func() string {
-		return k.Query(`SELECT platform || '|' || browser || '|' || json_extract(environment, '$.in_app') FROM attempts`)[0]
+		var environment struct {
+			InApp string `json:"in_app"`
+		}
+		if err := json.Unmarshal([]byte(k.Query(`SELECT environment FROM attempts`)[0]), &environment); err != nil {
+			t.Fatal(err)
+		}
+		return k.Query(`SELECT platform || '|' || browser FROM attempts`)[0] + "|" + environment.InApp
 	}
 	for _, c := range []struct{ platform, browser, inApp, want string }{
 		{"Android 16", "Samsung Internet 28.0", "Instagram", "Android 16|Samsung Internet 28.0|Instagram"},

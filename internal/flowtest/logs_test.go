@@ -118,7 +118,7 @@ func TestNothingSecretOrPersonalIsLogged(t *testing.T) {
 	b.Post("/v1/tickets/lookup/messages", map[string]any{"token": linkToken, "body": "the sheet with walnut"}).OK()
 	b.Post("/v1/tickets/lookup", map[string]any{"token": linkToken[:42]}).Refused("not_found")
 	// An internal error, with everything in it that the request had.
-	k.Exec(`UPDATE factors SET value_sealed = x'00' WHERE kind = 'phone'`)
+	k.Exec(`UPDATE factors SET value_sealed = $1 WHERE kind = 'phone'`, []byte{0})
 	if a := c.SendCode(c.Begin(policy.SetPhrase, "", "copper heron").Verification().ID, "phone"); a.Code() != "internal" {
 		t.Errorf("%d %s", a.Status, a.Body)
 	}

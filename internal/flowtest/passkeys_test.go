@@ -290,7 +290,7 @@ func grow(k *testkit.Kit, total int) {
 		INSERT INTO passkeys (id, account_id, credential_id, public_key, algorithm, aaguid, transports, sign_count,
 		backup_eligible, backup_state, format, rp_id, attestation_object, client_data_json, name, withdrawal_power, suspended_at, created_at, created_session, created_on,
 		last_used_at, last_used_from)
-		SELECT printf('pk_0%025d', n.i), p.account_id, CAST('credential ' || n.i AS BLOB), public_key, algorithm, aaguid, transports, sign_count,
+		SELECT 'pk_0000000000000000' || (1000000000 + n.i), p.account_id, `+k.Bytes(`'credential ' || n.i`)+`, public_key, algorithm, aaguid, transports, sign_count,
 		backup_eligible, backup_state, format, rp_id, attestation_object, client_data_json, name, withdrawal_power, suspended_at, created_at, created_session, created_on,
 		last_used_at, last_used_from FROM n, (SELECT * FROM passkeys ORDER BY id DESC LIMIT 1) AS p`, total)
 	k.Exec(`UPDATE accounts SET passkeys = $1, usable = $1, powerful = powerful * $1`, total)
@@ -323,9 +323,9 @@ func TestTheListForPasswordManagersIsCompleteOrLeftOut(t *testing.T) {
 	c := k.Customer(policy.Authenticator)
 	c.CreatePasskey()
 	for _, want := range []struct{ before, named int }{{1002, 0}, {1001, 1000}, {2, 1}} {
-		k.Exec(`DELETE FROM passkeys WHERE CAST(credential_id AS TEXT) LIKE 'credential%'`)
+		k.Exec(`DELETE FROM passkeys WHERE id LIKE 'pk_0000000000000000%'`)
 		grow(k, want.before)
-		last := k.Query(`SELECT id FROM passkeys WHERE CAST(credential_id AS TEXT) LIKE 'credential%' LIMIT 1`)[0]
+		last := k.Query(`SELECT id FROM passkeys WHERE id LIKE 'pk_0000000000000000%' LIMIT 1`)[0]
 		result := c.Do(policy.DeletePasskey, last, "").Result
 		var accepted struct {
 			IDs []string `json:"credential_ids"`

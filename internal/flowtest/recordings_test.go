@@ -94,7 +94,7 @@ func inBoth(t *testing.T, test func(k *testkit.Kit, left func() []string)) {
 	t.Run("disk", func(t *testing.T) {
 		t.Parallel()
 		k := testkit.New(t)
-		test(k, func() []string { return filesIn(t, filepath.Join(filepath.Dir(k.Path), "recordings")) })
+		test(k, func() []string { return filesIn(t, k.Recordings) })
 	})
 	t.Run("s3", func(t *testing.T) {
 		t.Parallel()

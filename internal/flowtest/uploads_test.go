@@ -73,7 +73,7 @@ func (l line) answer() string {
 }
 
 // storeOf is where the recordings of an installation lie.
-func storeOf(k *testkit.Kit) string { return filepath.Join(filepath.Dir(k.Path), "recordings") }
+func storeOf(k *testkit.Kit) string { return k.Recordings }
 
 func TestAByteAtATimeIsCutOffAndNothingOfItStays(t *testing.T) {
 	t.Parallel()

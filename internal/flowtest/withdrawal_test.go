@@ -478,7 +478,7 @@ func TestAnAddressBookHasFiveHundredEntriesAtMost(t *testing.T) {
 	c := k.Full()
 	fill := func(n int) {
 		k.Exec(`WITH RECURSIVE n (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < $2)
-			INSERT INTO addresses (id, account_id, label, network, address_sealed, address_index, memo, created_at) SELECT 'adr_' || i, $1, '', 'tron', x'', CAST(i AS BLOB), '', 1 FROM n`, c.ID, n)
+			INSERT INTO addresses (id, account_id, label, network, address_sealed, address_index, memo, created_at) SELECT 'adr_' || i, $1, '', 'tron', $3, `+k.Bytes(`CAST(i AS TEXT)`)+`, '', 1 FROM n`, c.ID, n, []byte{})
 	}
 	fill(499)
 	one := saveAddress(c, "Last", testkit.Tron).Verification()

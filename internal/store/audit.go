@@ -76,5 +76,5 @@ func (tx *Tx) OperatorEvents(before int64, limit int) ([]Event, error) {
 	if before == 0 {
 		before = lastEvent
 	}
-	return rows(tx, (*Event).fields, `SELECT `+eventColumns+` FROM audit_events INDEXED BY audit_events_of_desk WHERE (operator_id <> '' OR kind = 'desk.operator_invited') AND id < $1 ORDER BY id DESC LIMIT $2`, before, limit)
+	return rows(tx, (*Event).fields, `SELECT `+eventColumns+` FROM audit_events `+tx.byIndex("audit_events_of_desk")+`WHERE (operator_id <> '' OR kind = 'desk.operator_invited') AND id < $1 ORDER BY id DESC LIMIT $2`, before, limit)
 }

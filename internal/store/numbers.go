@@ -65,7 +65,7 @@ func (tx *Tx) ApprovedByDay(from, to time.Time) ([]ApprovedCount, error) {
 
 // CountSetUpRequests counts the requests about passkeys that would not do, opened in a span of days, those that are deleted too.
 func (tx *Tx) CountSetUpRequests(from, to time.Time) (n int, err error) {
-	err = tx.row([]any{&n}, `SELECT coalesce(sum(count), 0) FROM tickets_opened WHERE topic IN ('passkey_create_failed', 'passkey_sign_in_failed', 'passkey_confirm_failed') AND day >= $1 AND day < $2`,
+	err = tx.row([]any{&n}, `SELECT CAST(coalesce(sum(count), 0) AS BIGINT) FROM tickets_opened WHERE topic IN ('passkey_create_failed', 'passkey_sign_in_failed', 'passkey_confirm_failed') AND day >= $1 AND day < $2`,
 		millis(from), millis(to))
 	return n, err
 }

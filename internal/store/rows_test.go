@@ -323,6 +323,7 @@ func TestAPurgeReadsNoWholeTable(t *testing.T) {
 
 // The desk asks within the writer, as what is seen is written down: no question may read a table from end to end, nor sort one.
 func TestTheDeskReadsNoWholeTable(t *testing.T) {
+	sqliteOnly(t)
 	f := open(t)
 	f.update(t, func(tx *Tx) error {
 		asked := []error{}
@@ -356,7 +357,7 @@ func TestTheDeskReadsNoWholeTable(t *testing.T) {
 	walk := regexp.MustCompile(`autoindex_tickets_1 \(id[<>]|PRIMARY KEY \(rowid[<>]`)
 	parameter := regexp.MustCompile(`\$\d+`)
 	n := 0
-	for text := range f.writeStmts.byText {
+	for text := range f.lite.writeStmts.byText {
 		if !strings.HasPrefix(text, "SELECT") {
 			continue
 		}

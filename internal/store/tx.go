@@ -234,6 +234,14 @@ func (tx *Tx) elements(parameter string) string {
 	return "(SELECT value FROM json_each(" + parameter + "))"
 }
 
+// byIndex names the index to read a table by, where SQLite would choose another; PostgreSQL knows its tables better.
+func (tx *Tx) byIndex(name string) string {
+	if tx.db.lite == nil {
+		return ""
+	}
+	return "INDEXED BY " + name + " "
+}
+
 // translate names the errors of a statement that mean something to this package.
 func (tx *Tx) translate(err error) error {
 	if tx.db.lite != nil {

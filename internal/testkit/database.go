@@ -77,6 +77,14 @@ func (k *Kit) open() *sql.DB {
 	return k.beside
 }
 
+// Bytes is the SQL that makes a text into bytes.
+func (k *Kit) Bytes(text string) string {
+	if store.IsPostgres(k.Path) {
+		return "convert_to(" + text + ", 'UTF8')"
+	}
+	return "CAST(" + text + " AS BLOB)"
+}
+
 // Tables are the names of all tables.
 func (k *Kit) Tables() []string {
 	k.T.Helper()

@@ -67,6 +67,8 @@ type Kit struct {
 	Inbox  *delivery.Capture
 	// Path is the database's file, or its address.
 	Path string
+	// Recordings is the folder where recordings lie.
+	Recordings string
 	// Limits are those that the installation was started with.
 	Limits verification.Limits
 	// Outside is how the installation looks from outside.
@@ -108,6 +110,7 @@ func Open(t testing.TB, path string, clock *Clock, changes ...func(*app.Config))
 	if err != nil {
 		t.Fatal(err)
 	}
+	config.Recordings = filepath.Join(filepath.Dir(path), "recordings")
 	if store.IsPostgres(path) {
 		config.Recordings = t.TempDir()
 	}
@@ -121,7 +124,7 @@ func Open(t testing.TB, path string, clock *Clock, changes ...func(*app.Config))
 		t.Fatal(err)
 	}
 	outside.handler = a.Handler
-	k := &Kit{T: t, Outside: outside, App: a, Clock: clock, Keys: config.Keys, Inbox: inbox, Path: path, Limits: config.Limits, Server: httptest.NewServer(a.Handler)}
+	k := &Kit{T: t, Outside: outside, App: a, Clock: clock, Keys: config.Keys, Inbox: inbox, Path: path, Recordings: config.Recordings, Limits: config.Limits, Server: httptest.NewServer(a.Handler)}
 	t.Cleanup(k.Close)
 	return k
 }
