@@ -21,6 +21,7 @@ import (
 	"countersign/internal/delivery"
 	"countersign/internal/policy"
 	"countersign/internal/secret"
+	"countersign/internal/store"
 	"countersign/internal/support"
 	"countersign/internal/verification"
 
@@ -45,7 +46,7 @@ var settings = []setting{
 	{"origin", "", "web origins served, exactly as browsers send them, separated by commas; the first is put into links. https, or http://localhost"},
 	{"rp-id", "", "WebAuthn relying party id: a domain that every origin is at or below. It is for the life of every passkey. Default: the first origin's host"},
 	{"name", "Countersign", "name of the service, as people and password managers see it"},
-	{"database", "countersign.db", "path of the SQLite database"},
+	{"database", "countersign.db", "path of an SQLite file, or postgres://USER@HOST:PORT/NAME?sslmode=verify-full, which any number of copies share; the password by PGPASSWORD or PGPASSFILE"},
 	{"master-key-file", "", "file with the master key, 64 hexadecimal digits; further lines are former keys that still open (make one with: countersign keys new)"},
 	{"master-key", "", "the master key itself, where no file can be mounted. As a flag it would show in process lists: use the environment"},
 	{"trusted-proxies", "", "address ranges (CIDR) of proxies whose X-Forwarded-For is believed, separated by commas"},
@@ -65,7 +66,7 @@ var settings = []setting{
 	{"hold-unfrozen", "72h", "after unfreezing; 72h or more"},
 	{"new-address-wait", "0s", "how long a new address waits before anything is sent to it, by either way"},
 	{"apps", "", "JSON file with the native clients, the newest version of each and the oldest that is allowed (docs/configuration.md has its form)"},
-	{"recordings", "", "where recordings of screens are kept, sealed: a folder, or s3://bucket/prefix. Default: the folder recordings beside the database"},
+	{"recordings", "", "where recordings of screens are kept, sealed: a folder, or s3://bucket/prefix. Default: the folder recordings beside the SQLite file; with PostgreSQL it must be given, as every copy has to reach it"},
 	{"s3-endpoint", "", "https address of the S3-compatible store. Default: Amazon's"},
 	{"s3-region", "us-east-1", "its region"},
 	{"s3-access-key", "", "access key of that store"},
@@ -101,7 +102,7 @@ func values(command string, args []string, getenv func(string) string, stderr io
 			fallback = v
 		}
 		usage := s.usage + " (" + s.variable() + ")"
-		if slices.Contains(secrets, s.name) {
+		if slices.Contains(secrets, s.name) || store.IsPostgres(fallback) {
 			fallback = "" // -h prints defaults: a secret from the environment must not be one
 		}
 		given[s.name] = flags.String(s.name, fallback, usage)
@@ -147,6 +148,9 @@ func configure(v map[string]string, logger *slog.Logger) (app.Config, error) {
 func recordings(v map[string]string, c *app.Config) error {
 	c.Recordings = v["recordings"]
 	c.RecordingsAccess = blob.Access{Endpoint: v["s3-endpoint"], Region: v["s3-region"], AccessKey: v["s3-access-key"], SecretKey: v["s3-secret-key"]}
+	if c.Recordings == "" && store.IsPostgres(c.Database) {
+		return errors.New("recordings: with PostgreSQL, name where they are kept: s3://bucket/prefix, or a folder that every copy has")
+	}
 	if c.Recordings != "" {
 		if err := blob.Check(c.Recordings, c.RecordingsAccess); err != nil {
 			return err

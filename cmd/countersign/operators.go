@@ -6,11 +6,11 @@ import (
 	"flag"
 	"fmt"
 	"io"
-	"os"
 	"time"
 
 	"countersign/internal/app"
 	"countersign/internal/desk"
+	"countersign/internal/store"
 )
 
 // runOperators invites an operator: the first admin, or one who has lost their passkey. It takes no more than the database, its key
@@ -38,7 +38,7 @@ func runOperators(ctx context.Context, args []string, getenv func(string) string
 		return fmt.Errorf("setting origin: %w", err)
 	}
 	// Opening makes a database where there is none, and the link would be one to nowhere.
-	if _, err := os.Stat(c.Database); err != nil {
+	if err := store.Exists(ctx, c.Database); err != nil {
 		return fmt.Errorf("setting database: %w; name the one that the service runs on, which makes it when it first starts", err)
 	}
 	invited, err := app.InviteOperator(ctx, c, desk.Person{Name: rest[0], Email: rest[1], Role: desk.Role(rest[2])}, v["smtp-host"] != "")

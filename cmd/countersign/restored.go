@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"os"
 	"time"
 
 	"countersign/internal/store"
@@ -25,7 +24,7 @@ func runRestored(ctx context.Context, args []string, getenv func(string) string,
 		return fmt.Errorf("setting master-key-file: %w", err)
 	}
 	// Opening makes a database where there is none.
-	if _, err := os.Stat(v["database"]); err != nil {
+	if err := store.Exists(ctx, v["database"]); err != nil {
 		return fmt.Errorf("setting database: %w", err)
 	}
 	db, err := store.Open(ctx, v["database"], keys, clock)

@@ -139,7 +139,9 @@ func New(ctx context.Context, c Config) (*App, error) {
 		}
 		return &desk.Recording{ReadSeeker: r, AccountID: r.AccountID, MediaType: r.MediaType, CreatedAt: r.CreatedAt}, nil
 	}
-	a.Desk.DiskFree = func() (int64, bool, error) { return blob.FreeAt(filepath.Dir(c.Database)) }
+	if !store.IsPostgres(c.Database) {
+		a.Desk.DiskFree = func() (int64, bool, error) { return blob.FreeAt(filepath.Dir(c.Database)) }
+	}
 	a.Desk.TryStore = a.Recordings.TryStore
 	a.API = &httpapi.Server{
 		Config: httpapi.Config{Origins: c.Origins, TrustedProxies: c.TrustedProxies, Name: c.Name, Demo: c.Demo, Build: c.Build, Apps: c.Apps, PieceTime: c.PieceTime},

@@ -47,7 +47,7 @@ type Service struct {
 	Carriers map[string]delivery.Carrier
 	// Outside is how the public addresses are fetched back; nil is the network.
 	Outside http.RoundTripper
-	// DiskFree tells how many bytes are left where the database lies.
+	// DiskFree tells how many bytes are left where the database lies; nil where it is on another machine.
 	DiskFree func() (bytes int64, known bool, err error)
 	// TryStore tries where recordings lie, and tells how many bytes are left there; nil where none are kept.
 	TryStore func(ctx context.Context) (bytes int64, known bool, err error)

@@ -10,6 +10,7 @@ import (
 
 	"countersign/internal/password"
 	"countersign/internal/refusal"
+	"countersign/internal/store"
 )
 
 // problemType is the kind of a problem: its status and title. The code is its name.
@@ -87,7 +88,7 @@ func toRefusal(err error) (r *refusal.Refusal, internal bool) {
 	switch {
 	case errors.As(err, &tooLarge):
 		return refusal.New("too_large", fmt.Sprintf("This request has %d KiB at most.", tooLarge.Limit>>10)), false
-	case errors.Is(err, password.ErrBusy):
+	case errors.Is(err, password.ErrBusy), errors.Is(err, store.ErrUnavailable):
 		return refusal.New("unavailable", "The service is busy. Nothing was changed. Try again in a moment."), false
 	}
 	if r := refusal.As(err); r != nil {

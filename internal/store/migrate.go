@@ -10,6 +10,7 @@ import (
 	"fmt"
 	"io/fs"
 	"math/rand/v2"
+	"os"
 	"path"
 	"slices"
 	"strings"
@@ -24,9 +25,9 @@ var migrations embed.FS
 // one's tables do not expect. Copies that start at once meet at the tables that they make; those that come second look again.
 //
 // A migration that comes after a release must leave what the copies of that release need: they serve while it is applied, and after.
-func migrate(ctx context.Context, db *sql.DB, dialect string, now time.Time) error {
+func migrate(ctx context.Context, db *sql.DB, dialect string, now time.Time) (applied []string, err error) {
 	for try := 0; ; try++ {
-		err := migrateOnce(ctx, db, dialect, now)
+		applied, err = migrateOnce(ctx, db, dialect, now)
 		if c := code(err); try < 20 && (conflicts(err) || c == "42P07" || c == "42710" || c == "XX000") {
 			select {
 			case <-time.After(time.Duration(10+rand.IntN(50)) * time.Millisecond):
@@ -34,31 +35,31 @@ func migrate(ctx context.Context, db *sql.DB, dialect string, now time.Time) err
 			case <-ctx.Done():
 			}
 		}
-		return err
+		return applied, err
 	}
 }
 
-func migrateOnce(ctx context.Context, db *sql.DB, dialect string, now time.Time) error {
+func migrateOnce(ctx context.Context, db *sql.DB, dialect string, now time.Time) (done []string, err error) {
 	folder := path.Join("migrations", dialect)
 	names, err := fs.ReadDir(migrations, folder)
 	if err != nil {
-		return err
+		return nil, err
 	}
 	tx, err := db.BeginTx(ctx, nil)
 	if err != nil {
-		return err
+		return nil, err
 	}
 	defer tx.Rollback()
 	if _, err := tx.ExecContext(ctx, `CREATE TABLE IF NOT EXISTS migrations (name TEXT PRIMARY KEY, checksum TEXT NOT NULL, applied_at BIGINT NOT NULL)`); err != nil {
-		return err
+		return nil, err
 	}
 	if err := foreign(ctx, tx, names); err != nil {
-		return err
+		return nil, err
 	}
 	for _, entry := range names {
 		text, err := migrations.ReadFile(path.Join(folder, entry.Name()))
 		if err != nil {
-			return err
+			return nil, err
 		}
 		sum := sha256.Sum256(text)
 		checksum := hex.EncodeToString(sum[:])
@@ -68,18 +69,61 @@ func migrateOnce(ctx context.Context, db *sql.DB, dialect string, now time.Time)
 		case err == nil && applied == checksum:
 			continue
 		case err == nil:
-			return fmt.Errorf("migration %s was applied with other contents; the database was made by another build", entry.Name())
+			return nil, fmt.Errorf("migration %s was applied with other contents; the database was made by another build", entry.Name())
 		case !errors.Is(err, sql.ErrNoRows):
-			return err
+			return nil, err
 		}
 		if _, err := tx.ExecContext(ctx, string(text)); err != nil {
-			return fmt.Errorf("migration %s: %w", entry.Name(), err)
+			return nil, fmt.Errorf("migration %s: %w", entry.Name(), err)
 		}
 		if _, err := tx.ExecContext(ctx, `INSERT INTO migrations (name, checksum, applied_at) VALUES ($1, $2, $3)`, entry.Name(), checksum, now.UnixMilli()); err != nil {
-			return err
+			return nil, err
 		}
+		done = append(done, entry.Name())
 	}
-	return tx.Commit()
+	return done, tx.Commit()
+}
+
+// Migrate applies what a database lacks, and returns the names of what it applied.
+func Migrate(ctx context.Context, location string, now time.Time) ([]string, error) {
+	db, dialect, err := connect(ctx, location)
+	if err != nil {
+		return nil, err
+	}
+	defer db.Close()
+	return migrate(ctx, db, dialect, now)
+}
+
+// Exists returns an error where there is no database of this service: opening one would make it.
+func Exists(ctx context.Context, location string) error {
+	if !IsPostgres(location) {
+		_, err := os.Stat(location)
+		return err
+	}
+	db, _, err := connect(ctx, location)
+	if err != nil {
+		return err
+	}
+	defer db.Close()
+	var n int
+	if err := db.QueryRowContext(ctx, `SELECT count(*) FROM migrations`).Scan(&n); err != nil {
+		return fmt.Errorf("no database of this service: %w", withoutSecrets(err))
+	}
+	return nil
+}
+
+// connect opens a database as it is.
+func connect(ctx context.Context, location string) (db *sql.DB, dialect string, err error) {
+	if IsPostgres(location) {
+		db, err = connectPostgres(ctx, location)
+		return db, "postgres", err
+	}
+	dsn, err := sqliteFile(location)
+	if err != nil {
+		return nil, "", err
+	}
+	db, err = sql.Open("sqlite", dsn+"&_txlock=immediate")
+	return db, "sqlite", err
 }
 
 // foreign refuses a database to which migrations were applied that are not among ours.

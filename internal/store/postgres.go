@@ -47,21 +47,14 @@ func IsPostgres(location string) bool {
 
 // openPostgres connects to a database that other copies may use too.
 func (db *DB) openPostgres(ctx context.Context, location string) error {
-	pool, err := connectPostgres(location)
+	pool, err := connectPostgres(ctx, location)
 	if err != nil {
 		return err
 	}
 	db.readers = pool
 	pool.SetMaxOpenConns(pgWriters + pgReaders)
 	pool.SetMaxIdleConns(pgWriters + pgReaders)
-	var version int
-	if err := pool.QueryRowContext(ctx, `SELECT current_setting('server_version_num')`).Scan(&version); err != nil {
-		return withoutSecrets(err)
-	}
-	if version < pgMinimum {
-		return fmt.Errorf("PostgreSQL %d is too old: %d or newer is needed", version/10000, pgMinimum/10000)
-	}
-	if err := migrate(ctx, pool, "postgres", db.clock()); err != nil {
+	if _, err := migrate(ctx, pool, "postgres", db.clock()); err != nil {
 		return err
 	}
 	if err := db.load(ctx, pool); err != nil {
@@ -74,8 +67,8 @@ func (db *DB) openPostgres(ctx context.Context, location string) error {
 	return nil
 }
 
-// connectPostgres makes a pool; the location is checked, the server not yet asked.
-func connectPostgres(location string) (*sql.DB, error) {
+// connectPostgres makes a pool, and asks the server who it is.
+func connectPostgres(ctx context.Context, location string) (*sql.DB, error) {
 	config, err := pgx.ParseConfig(location)
 	if err != nil {
 		return nil, errors.New("the address of the database is not one: want postgres://USER@HOST:PORT/NAME?sslmode=verify-full, the password by PGPASSWORD or PGPASSFILE")
@@ -94,7 +87,15 @@ func connectPostgres(location string) (*sql.DB, error) {
 			config.RuntimeParams[name] = value
 		}
 	}
-	return stdlib.OpenDB(*config), nil
+	pool := stdlib.OpenDB(*config)
+	var version int
+	if err := pool.QueryRowContext(ctx, `SELECT current_setting('server_version_num')`).Scan(&version); err != nil {
+		return nil, errors.Join(withoutSecrets(err), pool.Close())
+	}
+	if version < pgMinimum {
+		return nil, errors.Join(fmt.Errorf("PostgreSQL %d is too old: %d or newer is needed", version/10000, pgMinimum/10000), pool.Close())
+	}
+	return pool, nil
 }
 
 // withoutSecrets keeps what a driver says of an address out of logs: it names user and host, and some versions more.

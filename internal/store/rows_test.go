@@ -484,6 +484,7 @@ func TestClaimedMessagesAreLeasedAndForgottenOnceSent(t *testing.T) {
 }
 
 func TestNumbersAndQueueAreReadByIndexAlone(t *testing.T) {
+	sqliteOnly(t)
 	t.Parallel()
 	f := open(t)
 	f.update(t, func(tx *Tx) error {

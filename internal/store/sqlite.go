@@ -32,22 +32,17 @@ type lite struct {
 
 // openSQLite opens or creates the file at path.
 func (db *DB) openSQLite(ctx context.Context, path string) error {
-	// The driver would make the file readable to everybody.
-	file, err := os.OpenFile(path, os.O_CREATE|os.O_RDWR, 0o600)
+	dsn, err := sqliteFile(path)
 	if err != nil {
 		return err
 	}
-	file.Close()
-	dsn := "file:" + (&url.URL{Path: path}).EscapedPath() +
-		"?_pragma=foreign_keys(1)&_pragma=busy_timeout(10000)&_pragma=journal_mode(WAL)&_pragma=synchronous(FULL)&_pragma=cache_size(-8000)" +
-		fmt.Sprintf("&_pragma=wal_autocheckpoint(%d)", checkpointAt)
 	l := &lite{checkpoints: checkpoints{due: make(chan struct{}, 1), rest: make(chan struct{})}}
 	db.lite = l
 	if l.db, err = sql.Open("sqlite", dsn+"&_txlock=immediate"); err != nil {
 		return err
 	}
 	l.db.SetMaxOpenConns(2) // the writer, and who checkpoints beside it
-	if err := migrate(ctx, l.db, "sqlite", db.clock()); err != nil {
+	if _, err := migrate(ctx, l.db, "sqlite", db.clock()); err != nil {
 		return err
 	}
 	if db.readers, err = sql.Open("sqlite", dsn+"&_pragma=query_only(1)"); err != nil {
@@ -69,6 +64,18 @@ func (db *DB) openSQLite(ctx context.Context, path string) error {
 	}
 	l.checkpoint.Go(func() { l.checkpoints.run(db.done) })
 	return nil
+}
+
+// sqliteFile makes the file at path where there is none, and returns how the driver is to open it.
+func sqliteFile(path string) (dsn string, err error) {
+	// The driver would make the file readable to everybody.
+	file, err := os.OpenFile(path, os.O_CREATE|os.O_RDWR, 0o600)
+	if err != nil {
+		return "", err
+	}
+	return "file:" + (&url.URL{Path: path}).EscapedPath() +
+		"?_pragma=foreign_keys(1)&_pragma=busy_timeout(10000)&_pragma=journal_mode(WAL)&_pragma=synchronous(FULL)&_pragma=cache_size(-8000)" +
+		fmt.Sprintf("&_pragma=wal_autocheckpoint(%d)", checkpointAt), file.Close()
 }
 
 func (l *lite) close() error {
