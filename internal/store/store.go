@@ -38,6 +38,9 @@ const maxBatch = 128
 
 // DB is an open database. Safe for concurrent use.
 type DB struct {
+	// Observer is told how updates go; nil where nobody wants to know. It is set before the first update.
+	Observer Observer
+
 	readers *sql.DB
 	writer  *sql.DB
 	conn    *sql.Conn // the writer's one connection
@@ -78,6 +81,8 @@ type job struct {
 	fn   func(*Tx) error
 	err  error
 	done chan struct{}
+	// after is what the transaction wants done once it is durable.
+	after []func()
 }
 
 // Open opens or creates the SQLite database at path, applies the migrations it lacks and starts the writer.
@@ -163,9 +168,6 @@ func (db *DB) Close() error {
 	return errors.Join(db.checkpoints.conn.Close(), db.conn.Close(), db.writer.Close(), db.readers.Close())
 }
 
-// Ping tells whether the database answers.
-func (db *DB) Ping(ctx context.Context) error { return db.readers.PingContext(ctx) }
-
 // Durability tells what a commit is worth: whether it has reached the disk when it is answered.
 func (db *DB) Durability(ctx context.Context) (found string, durable bool, err error) {
 	err = db.Update(ctx, func(tx *Tx) error {
@@ -200,6 +202,16 @@ func Kept(err error) bool {
 // Update runs fn in one serialisable transaction and returns after it is durable. An error of fn rolls back
 // all that it did, unless it is wrapped by Keep. fn must have no effect outside the transaction: it may run twice.
 func (db *DB) Update(ctx context.Context, fn func(*Tx) error) error {
+	if db.Observer == nil {
+		return db.update(ctx, fn)
+	}
+	began := time.Now() //nolint:forbidigo // a duration, not a time that rules depend on
+	err := db.update(ctx, fn)
+	db.Observer.Updated(ctx, began, time.Since(began), err)
+	return err
+}
+
+func (db *DB) update(ctx context.Context, fn func(*Tx) error) error {
 	j := &job{ctx: ctx, fn: fn, done: make(chan struct{})}
 	select {
 	case db.jobs <- j:
@@ -219,10 +231,13 @@ func (db *DB) Update(ctx context.Context, fn func(*Tx) error) error {
 		}
 	}
 	var k kept
-	if errors.As(j.err, &k) {
-		return k.error
+	if j.err != nil && !errors.As(j.err, &k) {
+		return j.err
 	}
-	return j.err
+	for _, do := range j.after {
+		do()
+	}
+	return k.error
 }
 
 // View runs fn on one consistent snapshot. What fn writes fails.
@@ -302,9 +317,16 @@ func (db *DB) write() {
 func (db *DB) batch(j *job) {
 	// The batch must end whatever becomes of one caller: its context ends the waiting, not the writing.
 	ctx := context.Background()
+	began := db.batchBegins()
 	batch, err := db.together(ctx, j)
 	if errors.Is(err, errUndo) && len(batch) > 1 {
+		if db.Observer != nil {
+			db.Observer.Retried("batch_undone")
+		}
 		err = db.apart(ctx, batch)
+	}
+	if db.Observer != nil {
+		db.Observer.Committed(len(batch), time.Since(began))
 	}
 	if db.queued && err == nil {
 		select {
@@ -334,6 +356,7 @@ func (db *DB) together(ctx context.Context, j *job) (batch []*job, err error) {
 			tx := db.newTx(ctx)
 			if j.err = j.ctx.Err(); j.err == nil {
 				j.err = guard(func() error { return j.fn(tx) })
+				j.after = tx.after
 				if j.err != nil && !Kept(j.err) {
 					return errUndo
 				}
@@ -374,6 +397,7 @@ func (db *DB) apart(ctx context.Context, batch []*job) error {
 			tx := db.newTx(ctx)
 			if j.err = j.ctx.Err(); j.err == nil {
 				j.err = tx.savepoint("one_update", func() error { return j.fn(tx) })
+				j.after = tx.after
 			}
 		}
 		return nil

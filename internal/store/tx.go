@@ -26,6 +26,7 @@ type Tx struct {
 	sqlTx *sql.Tx // of a view
 	depth int
 	fresh []string // texts that a view was the first to meet
+	after []func() // what is to be done once this is durable
 }
 
 // Keys are the keys that seal columns.
@@ -44,9 +45,11 @@ func (tx *Tx) savepoint(name string, fn func() error) error {
 		return err
 	}
 	tx.depth++
+	wanted := len(tx.after)
 	err := guard(fn)
 	tx.depth--
 	if err != nil && !Kept(err) {
+		tx.after = tx.after[:wanted]
 		if undo := tx.run("ROLLBACK TO " + name); undo != nil {
 			err = errors.Join(err, undo)
 		}
