@@ -8,6 +8,7 @@ import (
 	"io"
 	"net"
 	"net/http"
+	"net/http/httptest"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -39,6 +40,11 @@ const patience = 30 * time.Second
 
 func start(t *testing.T, settings ...string) *program {
 	t.Helper()
+	return startWith(t, nil, settings...)
+}
+
+func startWith(t *testing.T, environment []string, settings ...string) *program {
+	t.Helper()
 	folder := t.TempDir()
 	file := filepath.Join(folder, "countersign.conf")
 	lines := append([]string{
@@ -50,7 +56,7 @@ func start(t *testing.T, settings ...string) *program {
 	}
 	p := &program{t: t, cmd: exec.Command(os.Args[0], "serve", "-config", file), ended: make(chan struct{})}
 	p.heard = sync.NewCond(&p.mu)
-	p.cmd.Env = []string{asProgram + "=1"}
+	p.cmd.Env = append([]string{asProgram + "=1"}, environment...)
 	log, err := p.cmd.StderrPipe()
 	if err == nil {
 		err = p.cmd.Start()
@@ -278,5 +284,51 @@ func TestMetricsAreForThisMachineAndHaveNothingElse(t *testing.T) {
 	p.exit()
 	if log := strings.Join(p.lines, "\n"); !strings.Contains(log, `"level":"DEBUG","msg":"request"`) {
 		t.Errorf("nothing is logged at the level that was set:\n%s", log)
+	}
+}
+
+func TestTracesGoOutByTheStandardEnvironmentTheLastOfThemAtTheStop(t *testing.T) {
+	var mu sync.Mutex
+	var got []byte
+	collector := httptest.NewServer(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
+		b, err := io.ReadAll(r.Body)
+		if err != nil || r.URL.Path != "/v1/traces" || r.Header.Get("Content-Type") != "application/x-protobuf" {
+			t.Errorf("%s %v %v", r.URL, r.Header, err)
+		}
+		mu.Lock()
+		defer mu.Unlock()
+		got = append(got, b...)
+	}))
+	defer collector.Close()
+	// So slow a schedule that only the stop sends anything.
+	p := startWith(t, []string{"OTEL_EXPORTER_OTLP_ENDPOINT=" + collector.URL, "OTEL_SERVICE_NAME=bank-security", "OTEL_BSP_SCHEDULE_DELAY=3600000"}, "drain-delay = 0s")
+	if code, err := p.status("/v1/config"); code != http.StatusOK {
+		t.Fatal(code, err)
+	}
+	if trace, _ := p.said("request")["trace_id"].(string); len(trace) != 32 {
+		t.Errorf("the log's line has the trace %q", trace)
+	}
+	p.signal(syscall.SIGTERM)
+	if state := p.exit(); !state.Success() {
+		t.Errorf("%s", state)
+	}
+	mu.Lock()
+	defer mu.Unlock()
+	if text := string(got); !strings.Contains(text, "GET /v1/config") || !strings.Contains(text, "bank-security") || strings.Contains(text, "127.0.0.1") {
+		t.Errorf("the collector got %q", text)
+	}
+}
+
+// A collector that is not there is a line in the log, and nothing to anybody else.
+func TestWithoutItsCollectorTheServiceRunsAndStops(t *testing.T) {
+	gone := httptest.NewServer(http.NotFoundHandler())
+	gone.Close()
+	p := start(t, "drain-delay = 0s", "traces = "+gone.URL)
+	if code, err := p.status("/readyz"); code != http.StatusOK {
+		t.Fatal(code, err)
+	}
+	p.signal(syscall.SIGTERM)
+	if state := p.exit(); !state.Success() || !strings.Contains(strings.Join(p.lines, "\n"), "traces cannot be sent") {
+		t.Errorf("%s\n%s", state, strings.Join(p.lines, "\n"))
 	}
 }
