@@ -16,23 +16,20 @@ type Named interface{ Name() string }
 
 // What comes of an attempt.
 const (
-	Delivered = "sent"
-	// Refused for good.
-	Refused = "refused"
-	// Failed is tried again.
-	Failed = "failed"
-	// Expired before it was tried.
-	Expired = "expired"
+	wasSent    = "sent"
+	wasRefused = "refused" // for good
+	hasFailed  = "failed"  // and is tried again
+	hadExpired = "expired" // before it was tried
 )
 
 func outcome(err error) string {
 	switch {
 	case err == nil:
-		return Delivered
+		return wasSent
 	case errors.Is(err, ErrPermanent):
-		return Refused
+		return wasRefused
 	}
-	return Failed
+	return hasFailed
 }
 
 func (w *Worker) observe(ctx context.Context, item Item, carrier Carrier, outcome string, began time.Time) {

@@ -167,7 +167,7 @@ func (w *Worker) deliver(ctx context.Context, item Item) error {
 	}
 	began := time.Now() //nolint:forbidigo // a duration, not a time that rules depend on
 	if expired(item, w.Now()) {
-		w.observe(ctx, item, nil, Expired, began)
+		w.observe(ctx, item, nil, hadExpired, began)
 		return w.fail(ctx, item, fmt.Errorf("expired: %w", ErrPermanent))
 	}
 	carrier, ok := w.Carriers[item.Message.Channel]

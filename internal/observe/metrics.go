@@ -66,6 +66,18 @@ func newMetrics(build string) *metrics {
 	m.codesSent = m.counter("countersign_codes_sent_total", "Codes that were queued (sent), or not, as nobody may get them (withheld: unknown accounts, and budgets that are used up).", "channel", "outcome")
 	m.codesChecked = m.counter("countersign_codes_checked_total", "Codes that were entered, by verdict: matched, wrong, expired, used, not_sent, not_asked.", "channel", "verdict")
 
+	// Series that are there from the beginning: an alert that compares them is blind until both are.
+	for _, channel := range channels {
+		for _, outcome := range []string{"sent", "withheld"} {
+			m.codesSent.WithLabelValues(channel, outcome)
+		}
+	}
+	for _, channel := range append([]string{"authenticator"}, channels...) {
+		for _, verdict := range []string{"matched", "wrong"} {
+			m.codesChecked.WithLabelValues(channel, verdict)
+		}
+	}
+
 	m.deliveries = m.counter("countersign_deliveries_total", "Attempts to send a message, by carrier and outcome: sent, failed (it is tried again), refused (it is not), expired.", "channel", "carrier", "outcome")
 	m.sending = m.histogram("countersign_delivery_duration_seconds", "How long carriers took to take a message or not.", sendingBuckets, "channel", "carrier")
 	m.define("countersign_outbox_messages", "gauge", "Messages that wait to be sent. Every copy of the service says the same.", "channel")
