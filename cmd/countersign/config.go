@@ -72,7 +72,7 @@ var settings = []setting{
 	{"s3-secret-key", "", "its secret"},
 	{"recording-limit", "100", "size of a recording at most, in MiB; without a session half of it, and 50 at most"},
 	{"recording-minutes", "5", "length of a recording at most"},
-	{"support-retention", "720h", "span for which a request for help is kept after it was resolved, with its recordings; 1h to 8760h"},
+	{"support-retention", "720h", "span for which a request for help is kept after it was resolved, with its recordings: whole days, 24h to 8760h"},
 	{"log-level", "info", "least level that is logged: debug, info (one line for each request), warn or error"},
 	{"log-addresses", "masked", "how much of a client's address is logged: none, masked (its /24, or /48 of IPv6) or full"},
 	{"metrics-listen", "", "address and port, or port alone for 127.0.0.1, where Prometheus reads /metrics. Nobody is asked who they are there: keep it inside. Default: none"},
@@ -176,7 +176,7 @@ func inTurn(v map[string]string, steps []step) error {
 	return nil
 }
 
-// recordings reads where recordings are kept, how much is taken, and for how long. Whether it works there is tried at the start.
+// recordings reads where recordings are kept, how much is taken, and for how long. Whether it works there is tried while it serves.
 func recordings(v map[string]string, c *app.Config) error {
 	c.Recordings = v["recordings"]
 	c.RecordingsAccess = blob.Access{Endpoint: v["s3-endpoint"], Region: v["s3-region"], AccessKey: v["s3-access-key"], SecretKey: v["s3-secret-key"]}
@@ -197,10 +197,11 @@ func recordings(v map[string]string, c *app.Config) error {
 	limits.Bytes, limits.Duration = size<<20, time.Duration(minutes)*time.Minute
 	limits.BytesWithoutSession = min(limits.BytesWithoutSession, max(limits.Bytes/2, 1<<20))
 	c.SupportRetention, err = time.ParseDuration(v["support-retention"])
-	if err != nil || c.SupportRetention < time.Hour || c.SupportRetention > 365*24*time.Hour {
-		return fmt.Errorf("support-retention: %q is not a span from 1h to 8760h, such as 720h for 30 days", v["support-retention"])
+	const day = 24 * time.Hour
+	if err != nil || c.SupportRetention < day || c.SupportRetention > 365*day || c.SupportRetention%day != 0 {
+		return fmt.Errorf("support-retention: %q is not a span of whole days from 24h to 8760h, such as 720h for 30 days", v["support-retention"])
 	}
-	limits.Retention, c.RecordingLimits = c.SupportRetention, &limits
+	c.RecordingLimits = &limits
 	return nil
 }
 

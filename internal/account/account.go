@@ -14,10 +14,7 @@ import (
 	"countersign/internal/verification"
 )
 
-// How long a session lives: idle, and in all.
 const (
-	SessionIdle     = 30 * 24 * time.Hour
-	SessionAbsolute = 90 * 24 * time.Hour
 	// formerEmailTold is how long a replaced e-mail address is told of security events.
 	formerEmailTold = 30 * 24 * time.Hour
 	// seenEvery bounds how often the use of a session is written down.

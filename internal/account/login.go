@@ -27,18 +27,19 @@ type SignedIn struct {
 }
 
 // signInByCodes makes a session, and tells the customer about a browser that was not seen before.
-func (s *Service) signInByCodes(tx *store.Tx, accountID string, c verification.Caller) (*SignedIn, error) {
+func (s *Service) signInByCodes(tx *store.Tx, accountID string, c verification.Caller, took time.Duration) (*SignedIn, error) {
 	known, err := tx.KnowsDevice(accountID, c.DeviceHash)
 	if err != nil {
 		return nil, err
 	}
-	return s.signIn(tx, accountID, c, known, "codes", "")
+	return s.signIn(tx, accountID, c, known, "codes", "", took)
 }
 
 // signIn makes a session with a fresh token. known is whether the browser was seen before; if not, the customer is told.
-func (s *Service) signIn(tx *store.Tx, accountID string, c verification.Caller, known bool, method, passkeyID string) (*SignedIn, error) {
+// took is how long it took since it was begun; 0 if nobody was signing in.
+func (s *Service) signIn(tx *store.Tx, accountID string, c verification.Caller, known bool, method, passkeyID string, took time.Duration) (*SignedIn, error) {
 	session := &store.Session{ID: secret.NewID("ses", tx.Now), AccountID: accountID, Method: method, PasskeyID: passkeyID, Epoch: tx.Epoch(), Browser: c.Browser, Address: c.Address,
-		CreatedAt: tx.Now, LastSeenAt: tx.Now, ExpiresAt: tx.Now.Add(SessionAbsolute)}
+		CreatedAt: tx.Now, LastSeenAt: tx.Now, ExpiresAt: tx.Now.Add(policy.SessionAbsolute), Took: took}
 	token, err := tx.AddSession(session)
 	if err != nil {
 		return nil, err
@@ -60,6 +61,9 @@ func (s *Service) signIn(tx *store.Tx, accountID string, c verification.Caller, 
 	}
 	return &SignedIn{ID: session.ID, AccountID: accountID, Method: method, CreatedAt: session.CreatedAt, ExpiresAt: session.ExpiresAt, Token: token}, nil
 }
+
+// since is how long ago something was begun, and never 0, which is that nothing was.
+func since(begun, now time.Time) time.Duration { return max(now.Sub(begun), time.Millisecond) }
 
 // meetDevice remembers a new browser, of which the customer is told unless it is the one that has just made the account.
 func (s *Service) meetDevice(tx *store.Tx, accountID string, c verification.Caller) error {
@@ -172,7 +176,7 @@ func lookUp(tx *store.Tx, identifier string) (*store.Account, string, error) {
 }
 
 func (s *Service) finishLogin(tx *store.Tx, c *verification.Completed) (*verification.Result, error) {
-	signedIn, err := s.signInByCodes(tx, c.Account.ID, c.Caller)
+	signedIn, err := s.signInByCodes(tx, c.Account.ID, c.Caller, since(c.V.CreatedAt, tx.Now))
 	return &verification.Result{Session: signedIn}, err
 }
 
@@ -221,7 +225,7 @@ func (s *Service) LoginWithPasskey(ctx context.Context, c verification.Caller, c
 		if err != nil {
 			return s.refuseLogin(tx, c, k.AccountID, err)
 		}
-		if signedIn, err = s.signIn(tx, k.AccountID, c, known, "passkey", k.ID); err == nil {
+		if signedIn, err = s.signIn(tx, k.AccountID, c, known, "passkey", k.ID, since(expires.Add(-verification.ChallengeLife), tx.Now)); err == nil {
 			e.Count(tx, func(m verification.Meter) {
 				m.Ceremony(string(policy.Login), "ok")
 				m.Completed(string(policy.Login), "passkey")

@@ -69,7 +69,7 @@ func (s *Service) Overview(ctx context.Context, c verification.Caller) (*Overvie
 		if err != nil {
 			return err
 		}
-		sessions, err := tx.CountSessions(a.ID, SessionIdle)
+		sessions, err := tx.CountSessions(a.ID, policy.SessionIdle)
 		if err != nil {
 			return err
 		}

@@ -60,7 +60,7 @@ func (s *Service) finishRegistration(tx *store.Tx, c *verification.Completed) (*
 	if err := s.Engine.Notifier.Alert(tx, a, "account.created", c.Caller.From()); err != nil {
 		return nil, err
 	}
-	signedIn, err := s.signInByCodes(tx, a.ID, c.Caller)
+	signedIn, err := s.signInByCodes(tx, a.ID, c.Caller, 0)
 	return &verification.Result{Session: signedIn}, err
 }
 

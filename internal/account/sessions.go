@@ -6,6 +6,7 @@ import (
 	"strconv"
 	"time"
 
+	"countersign/internal/policy"
 	"countersign/internal/refusal"
 	"countersign/internal/store"
 	"countersign/internal/verification"
@@ -26,7 +27,7 @@ func (s *Service) Authenticate(ctx context.Context, token string) (*store.Sessio
 		if err != nil {
 			return err
 		}
-		if found.EndedAt.IsZero() && found.ExpiresAt.After(tx.Now) && found.LastSeenAt.Add(SessionIdle).After(tx.Now) && found.Epoch == tx.Epoch() {
+		if found.EndedAt.IsZero() && found.ExpiresAt.After(tx.Now) && found.LastSeenAt.Add(policy.SessionIdle).After(tx.Now) && found.Epoch == tx.Epoch() {
 			session, stale = found, tx.Now.Sub(found.LastSeenAt) > seenEvery
 		}
 		return nil
@@ -53,7 +54,7 @@ type SessionView struct {
 func (s *Service) Sessions(ctx context.Context, c verification.Caller) (*verification.Page[SessionView], error) {
 	page := &verification.Page[SessionView]{Items: []SessionView{}}
 	err := s.Engine.DB.View(ctx, func(tx *store.Tx) error {
-		list, err := tx.Sessions(c.AccountID(), SessionIdle)
+		list, err := tx.Sessions(c.AccountID(), policy.SessionIdle)
 		for _, one := range list {
 			page.Items = append(page.Items, SessionView{ID: one.ID, Current: one.ID == c.Session.ID, Method: one.Method, Browser: one.Browser, Address: one.Address,
 				CreatedAt: one.CreatedAt, LastSeenAt: one.LastSeenAt, ExpiresAt: one.ExpiresAt})

@@ -12,7 +12,9 @@ import (
 // template escapes them, and no type of "safe" markup is built from them.
 type letter struct {
 	Brand Brand
-	Title string
+	// Language is that of whoever reads it; nil is English.
+	Language *language
+	Title    string
 	// Chip is a word or two above the title; "" for none.
 	Chip string
 	Lead []span
@@ -64,6 +66,9 @@ func (l letter) CodeHead() string { return l.Code[:len(l.Code)/2] }
 func (l letter) CodeTail() string { return l.Code[len(l.Code)/2:] }
 
 func (l letter) message(to string) Message {
+	if l.Language == nil {
+		l.Language = english
+	}
 	l.Brand.Name, l.Brand.Domain = clean(l.Brand.Name), clean(l.Brand.Domain)
 	return Message{Channel: ChannelEmail, To: to, Subject: l.Title, Text: l.text(), HTML: l.html(), Code: l.Code}
 }
@@ -108,8 +113,8 @@ func (l letter) text() string {
 	}
 	s.WriteString("\n-- \n")
 	if l.Phrase != "" {
-		fmt.Fprintf(&s, "Your phrase: %s. An e-mail without it is not from us.\n", l.Phrase)
+		fmt.Fprintf(&s, "%s: %s%s\n", l.Language.Phrase, l.Phrase, l.Language.WithoutPhrase)
 	}
-	fmt.Fprintf(&s, "%s, %s. We never ask for a password or a code by e-mail, phone or chat.\n", l.Brand.Name, l.Brand.Domain)
+	fmt.Fprintf(&s, "%s, %s%s\n", l.Brand.Name, l.Brand.Domain, l.Language.NeverAsk)
 	return s.String()
 }

@@ -5,6 +5,7 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"errors"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -15,13 +16,10 @@ import (
 	"countersign/internal/passkey"
 	"countersign/internal/policy"
 	"countersign/internal/refusal"
+	"countersign/internal/secret"
 	"countersign/internal/store"
 	"countersign/internal/verification"
 )
-
-// customerIdle is how long a customer's session lives unused. It is account.SessionIdle, which no room beside that one imports; a
-// test holds them together.
-const customerIdle = 30 * 24 * time.Hour
 
 // How much of an account one page shows.
 const (
@@ -96,29 +94,19 @@ type TicketLine struct {
 
 // Find finds an account by exactly what its owner has bound, or by its id. What was asked for is not written down, what was found is.
 func (s *Service) Find(ctx context.Context, c Caller, by, value string) (id string, err error) {
-	err = s.Engine.DB.Update(ctx, func(tx *store.Tx) error {
-		err := s.allow(tx, c, finds, "find")
-		if err == nil {
-			id, err = find(tx, by, value)
-		}
-		r := refusal.As(err)
-		if err != nil && r == nil {
+	err = s.Engine.Audited(ctx, c.Event("", "desk.account_found", true, nil), func(tx *store.Tx, event *store.Event) error {
+		if err := c.Live(tx); err != nil {
 			return err
 		}
-		data := map[string]string{"by": by}
-		if r != nil {
-			data["code"] = r.Code
-			if r.Field == "by" {
-				delete(data, "by")
-			}
+		if slices.Contains([]string{"email", "phone", "id"}, by) {
+			event.Data["by"] = by
 		}
-		if err := tx.Record(c.Event(id, "desk.account_found", r == nil, data)); err != nil {
+		if err := s.allow(tx, c, finds, "find"); err != nil {
 			return err
 		}
-		if r != nil {
-			return store.Keep(r)
-		}
-		return nil
+		id, err = find(tx, by, value)
+		event.AccountID = id
+		return err
 	})
 	return id, err
 }
@@ -162,7 +150,7 @@ func view(tx *store.Tx, id string) (*AccountView, error) {
 	if err != nil {
 		return nil, notFound(err, "account")
 	}
-	v := &AccountView{ID: a.ID, Masked: mask(a.ID), Name: shortName(a.Name), Locale: a.Locale, Status: "active", CreatedAt: a.CreatedAt, Factors: []FactorView{}, Hold: viewHold(a, tx.Now),
+	v := &AccountView{ID: a.ID, Masked: secret.MaskID(a.ID), Name: shortName(a.Name), Locale: a.Locale, Status: "active", CreatedAt: a.CreatedAt, Factors: []FactorView{}, Hold: viewHold(a, tx.Now),
 		Passkeys: []PasskeyView{}, Total: a.Passkeys, Sessions: []SessionLine{}, Tickets: []TicketLine{}, Phrase: a.PhraseSealed != nil}
 	if a.Frozen {
 		v.Status = "frozen"
@@ -181,19 +169,19 @@ func view(tx *store.Tx, id string) (*AccountView, error) {
 	for i := range passkeys {
 		v.Passkeys = append(v.Passkeys, viewPasskey(&passkeys[i]))
 	}
-	sessions, err := tx.Sessions(id, customerIdle)
+	sessions, err := tx.Sessions(id, policy.SessionIdle)
 	if err != nil {
 		return nil, err
 	}
 	for _, one := range sessions {
 		v.Sessions = append(v.Sessions, SessionLine{Method: one.Method, Browser: one.Browser, Address: one.Address, CreatedAt: one.CreatedAt, LastSeenAt: one.LastSeenAt})
 	}
-	tickets, err := tx.TicketLines(id, maxTickets)
+	tickets, err := tx.TicketsPage(id, "", maxTickets)
 	if err != nil {
 		return nil, err
 	}
 	for _, t := range tickets {
-		v.Tickets = append(v.Tickets, TicketLine{ID: t.ID, Number: "CS-" + strconv.FormatInt(t.Number, 10), Topic: t.Topic, State: t.State, UpdatedAt: t.UpdatedAt})
+		v.Tickets = append(v.Tickets, TicketLine{ID: t.ID, Number: store.TicketNumber(t.Number), Topic: t.Topic, State: t.State, UpdatedAt: t.UpdatedAt})
 	}
 	events, err := tx.AllEvents(id, 0, eventsShown+1)
 	if err != nil {
@@ -257,7 +245,7 @@ func (s *Service) EndSessions(ctx context.Context, c Caller, id, reason string) 
 	var v *AccountView
 	data := map[string]string{}
 	err := s.onAccount(ctx, c, id, "desk.sessions_ended", data, reason, func(tx *store.Tx, a *store.Account) error {
-		n, err := tx.CountSessions(id, customerIdle)
+		n, err := tx.CountSessions(id, policy.SessionIdle)
 		if err != nil {
 			return err
 		}

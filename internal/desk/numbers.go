@@ -7,6 +7,7 @@ import (
 	"strings"
 	"time"
 
+	"countersign/internal/policy"
 	"countersign/internal/refusal"
 	"countersign/internal/store"
 )
@@ -29,8 +30,8 @@ type Figures struct {
 	CreatedRate       *float64 `json:"created_rate"` // of those past the codes
 	CreatedRateBefore *float64 `json:"created_rate_before"`
 	CreateMedian      *int64   `json:"create_median_ms"`
-	SignInMedian      *int64   `json:"sign_in_median_ms"`
-	// CodesMedian is always null: how long a sign-in by codes takes is not counted anywhere.
+	// SignInMedian is by passkey, from when the page asked for it; CodesMedian from the password to the last code.
+	SignInMedian       *int64   `json:"sign_in_median_ms"`
 	CodesMedian        *int64   `json:"codes_median_ms"`
 	PasskeyShare       *float64 `json:"passkey_share"` // of the withdrawals approved
 	PasskeyShareBefore *float64 `json:"passkey_share_before"`
@@ -64,26 +65,29 @@ type Approved struct {
 	Codes   int    `json:"codes"`
 }
 
-// Median is the median time to sign in on a day.
+// Median are the median times to sign in on a day, as SignInMedian and CodesMedian.
 type Median struct {
 	Day     string `json:"day"`
 	Passkey *int64 `json:"passkey_ms"`
-	Codes   *int64 `json:"codes_ms"` // always null, as CodesMedian
+	Codes   *int64 `json:"codes_ms"`
 }
 
 // Numbers counts the last days, today among them.
 func (s *Service) Numbers(ctx context.Context, c Caller, days int) (*Numbers, error) {
 	var out *Numbers
-	err := s.look(ctx, c, "", "desk.numbers_seen", nil, func(*store.Tx) error {
+	err := s.look(ctx, c, "", "desk.numbers_seen", nil, func(tx *store.Tx) error {
 		if !slices.Contains([]int{7, 28, 90}, days) {
 			return refusal.Field("invalid_request", "days", "Numbers are over 7, 28 or 90 days.")
 		}
-		return nil
+		return s.allow(tx, c, counts, "numbers")
 	})
 	if err != nil {
 		return nil, err
 	}
-	// They are counted beside the writer, which has others waiting.
+	// They are counted beside the writer, which has others waiting; and one after another, or the counting of a few would take all the
+	// connections by which the database is read, and nobody could sign in meanwhile.
+	s.counting.Lock()
+	defer s.counting.Unlock()
 	err = s.Engine.DB.View(ctx, func(tx *store.Tx) (err error) {
 		out, err = numbers(tx, days)
 		return err
@@ -111,18 +115,20 @@ func numbers(tx *store.Tx, days int) (*Numbers, error) {
 		return nil, err
 	}
 	n.Causes = causes(stops)
-	if n.Figures.CreateMedian, err = median(tx, "create", from, to); err != nil {
+	if n.Figures.CreateMedian, err = orNone(tx.MedianCreation(from, to)); err != nil {
 		return nil, err
 	}
-	if n.Figures.SignInMedian, err = median(tx, "sign_in", from, to); err != nil {
+	all, err := signIns(tx, from, to)
+	if err != nil {
 		return nil, err
 	}
+	n.Figures.SignInMedian, n.Figures.CodesMedian = all.Passkey, all.Codes
 	if n.Figures.Requests, err = tx.CountSetUpRequests(from, to); err != nil {
 		return nil, err
 	}
 	for at := from; at.Before(to); at = at.Add(day) {
-		m := Median{Day: at.Format(time.DateOnly)}
-		if m.Passkey, err = median(tx, "sign_in", at, at.Add(day)); err != nil {
+		m, err := signIns(tx, at, at.Add(day))
+		if err != nil {
 			return nil, err
 		}
 		n.SignIn = append(n.SignIn, m)
@@ -165,8 +171,15 @@ func share(part, of int) *float64 {
 	return &f
 }
 
-func median(tx *store.Tx, operation string, from, to time.Time) (*int64, error) {
-	d, err := tx.MedianTime(operation, from, to)
+func signIns(tx *store.Tx, from, to time.Time) (m Median, err error) {
+	m.Day = from.Format(time.DateOnly)
+	if m.Passkey, err = orNone(tx.MedianSignIn("passkey", from, to, policy.SessionAbsolute)); err == nil {
+		m.Codes, err = orNone(tx.MedianSignIn("codes", from, to, policy.SessionAbsolute))
+	}
+	return m, err
+}
+
+func orNone(d time.Duration, err error) (*int64, error) {
 	if err != nil || d == 0 {
 		return nil, err
 	}

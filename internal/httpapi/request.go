@@ -10,6 +10,7 @@ import (
 
 	"countersign/internal/account"
 	"countersign/internal/desk"
+	"countersign/internal/policy"
 	"countersign/internal/refusal"
 	"countersign/internal/secret"
 	"countersign/internal/store"
@@ -91,7 +92,7 @@ func (s *Server) deliver(w http.ResponseWriter, rq *request, in *account.SignedI
 	if bearer {
 		return
 	}
-	s.setCookie(w, "session", in.Token, account.SessionAbsolute)
+	s.setCookie(w, "session", in.Token, policy.SessionAbsolute)
 	in.Token = ""
 }
 

@@ -125,7 +125,7 @@ func (s *Server) config(context.Context, *request) (any, error) {
 		fiat = &s.Config.Fiat
 	}
 	return map[string]any{"name": s.Config.Name, "rp_id": s.Engine.RP.ID, "rp_name": s.Engine.RP.Name, "demo": s.Config.Demo, "build": s.Config.Build, "password_min": password.MinLength, "fiat": fiat,
-		"apps": append([]AppVersion{}, s.Config.Apps...)}, nil
+		"apps": append([]AppVersion{}, s.Config.Apps...), "support": s.Recordings.Limits.Figures()}, nil
 }
 
 // signedIn answers an app that opens: GET /v1/account would refuse, and browsers write refusals into their consoles.

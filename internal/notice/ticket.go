@@ -20,7 +20,7 @@ func (n Notifier) Ticket(tx *store.Tx, a *store.Account, ticketID string, info d
 	if info.Phrase, err = tx.Phrase(a); err != nil {
 		return err
 	}
-	info.URL = n.Brand.BaseURL + "/support/" + ticketID
+	info.URL, info.Locale = n.Brand.BaseURL+"/support/"+ticketID, a.Locale
 	for i := range factors {
 		if factors[i].Kind != policy.Email {
 			continue
@@ -34,7 +34,7 @@ func (n Notifier) Ticket(tx *store.Tx, a *store.Account, ticketID string, info d
 	return nil
 }
 
-// TicketByLink queues an e-mail about a request without an account. Its link opens the request for whoever has it.
+// TicketByLink queues an e-mail about a request without an account, in info's language. Its link opens the request for whoever has it.
 func (n Notifier) TicketByLink(tx *store.Tx, to *store.Contact, info delivery.TicketInfo) error {
 	// In the fragment, which no server, proxy or referrer sees.
 	info.URL, info.ByLink = n.Brand.BaseURL+"/support#"+to.Token, true

@@ -133,6 +133,12 @@ func Default() Table {
 	}
 }
 
+// How long a customer's session lives: idle, and in all.
+const (
+	SessionIdle     = 30 * 24 * time.Hour
+	SessionAbsolute = 90 * 24 * time.Hour
+)
+
 // Holds are the spans without withdrawals that follow a risky change.
 type Holds struct {
 	FactorReplaced, FactorUnbound, PasswordReset time.Duration

@@ -28,15 +28,25 @@ func (tx *Tx) CreationStops(from, to time.Time) ([]Stop, error) {
 		millis(from), millis(to))
 }
 
-// MedianTime is the median time of the attempts at an operation that were begun in a span and succeeded; 0 if none did.
-func (tx *Tx) MedianTime(operation string, from, to time.Time) (time.Duration, error) {
-	const done = ` FROM attempts WHERE operation = $1 AND begun_at >= $2 AND begun_at < $3 AND outcome = 'done' AND ended_at > 0`
+// MedianCreation is the median time of the creations of a passkey that were begun in a span and succeeded; 0 if none did.
+func (tx *Tx) MedianCreation(from, to time.Time) (time.Duration, error) {
+	return tx.median(`ended_at - begun_at`, `attempts WHERE operation = $1 AND begun_at >= $2 AND begun_at < $3 AND outcome = 'done' AND ended_at > 0`, "create", from, to)
+}
+
+// MedianSignIn is the median time of the sign-ins in one way (codes or passkey) in a span, of sessions that live so long in all; 0 if
+// there was none.
+func (tx *Tx) MedianSignIn(method string, from, to time.Time, life time.Duration) (time.Duration, error) {
+	return tx.median(`took`, `sessions WHERE method = $1 AND expires_at >= $2 AND expires_at < $3 AND took > 0`, method, from.Add(life), to.Add(life))
+}
+
+// median is the lower median of a number of milliseconds among rows that are chosen by a word and a span.
+func (tx *Tx) median(of, among, word string, from, to time.Time) (time.Duration, error) {
 	var n int
-	if err := tx.row([]any{&n}, `SELECT count(*)`+done, operation, millis(from), millis(to)); err != nil || n == 0 {
+	if err := tx.row([]any{&n}, `SELECT count(*) FROM `+among, word, millis(from), millis(to)); err != nil || n == 0 {
 		return 0, err
 	}
 	var ms int64
-	err := tx.row([]any{&ms}, `SELECT ended_at - begun_at`+done+` ORDER BY ended_at - begun_at LIMIT 1 OFFSET $4`, operation, millis(from), millis(to), (n-1)/2)
+	err := tx.row([]any{&ms}, `SELECT `+of+` FROM `+among+` ORDER BY `+of+` LIMIT 1 OFFSET $4`, word, millis(from), millis(to), (n-1)/2)
 	return time.Duration(ms) * time.Millisecond, err
 }
 
@@ -53,9 +63,9 @@ func (tx *Tx) ApprovedByDay(from, to time.Time) ([]ApprovedCount, error) {
 		FROM approvals a JOIN withdrawals w ON w.id = a.withdrawal_id WHERE a.created_at >= $1 AND a.created_at < $2 GROUP BY day, w.approved_way ORDER BY day`, millis(from), millis(to))
 }
 
-// CountSetUpRequests counts the requests about passkeys that would not do, opened in a span.
+// CountSetUpRequests counts the requests about passkeys that would not do, opened in a span of days, those that are deleted too.
 func (tx *Tx) CountSetUpRequests(from, to time.Time) (n int, err error) {
-	err = tx.row([]any{&n}, `SELECT count(*) FROM tickets WHERE topic IN ('passkey_create_failed', 'passkey_sign_in_failed', 'passkey_confirm_failed') AND created_at >= $1 AND created_at < $2`,
+	err = tx.row([]any{&n}, `SELECT coalesce(sum(count), 0) FROM tickets_opened WHERE topic IN ('passkey_create_failed', 'passkey_sign_in_failed', 'passkey_confirm_failed') AND day >= $1 AND day < $2`,
 		millis(from), millis(to))
 	return n, err
 }
@@ -77,18 +87,4 @@ func (tx *Tx) Outbox() ([]Carried, error) {
 		count(CASE WHEN state = 'queued' AND due_at <= $1 THEN 1 END), coalesce(min(CASE WHEN state = 'queued' AND due_at <= $1 THEN created_at END), 0),
 		coalesce(max(CASE WHEN state = 'sent' THEN ended_at END), 0), count(CASE WHEN state = 'failed' AND ended_at > $2 THEN 1 END)
 		FROM outbox WHERE channel <> 'none' GROUP BY channel`, millis(tx.Now), millis(tx.Now.Add(-day)))
-}
-
-// TicketLine is a request in the list of its account.
-type TicketLine struct {
-	ID           string
-	Number       int64
-	Topic, State string
-	UpdatedAt    time.Time
-}
-
-// TicketLines reads the requests of an account, the newest first.
-func (tx *Tx) TicketLines(accountID string, limit int) ([]TicketLine, error) {
-	return rows(tx, func(t *TicketLine) []any { return []any{&t.ID, &t.Number, &t.Topic, &t.State, at{&t.UpdatedAt}} },
-		`SELECT id, number, topic, state, updated_at FROM tickets WHERE account_id = $1 ORDER BY id DESC LIMIT $2`, accountID, limit)
 }

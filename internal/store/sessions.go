@@ -18,6 +18,9 @@ type Session struct {
 	LastSeenAt        time.Time
 	ExpiresAt         time.Time // absolute limit
 	EndedAt           time.Time
+	// Took is how long the sign-in took, as the service saw it: from the password, or from the request for a passkey. It is only
+	// counted; 0 where the session came of something else, such as a registration.
+	Took time.Duration
 }
 
 const sessionColumns = `id, account_id, method, passkey_id, epoch, browser, address, created_at, last_seen_at, expires_at, ended_at`
@@ -30,9 +33,9 @@ func (s *Session) fields() []any {
 // them. The ids say where to look; the hash that is kept of the token proves it.
 func (tx *Tx) AddSession(s *Session) (token string, err error) {
 	token = newSessionToken(s.AccountID, s.ID)
-	return token, tx.run(`INSERT INTO sessions (account_id, id, token_hash, method, passkey_id, epoch, browser, address, created_at, last_seen_at, expires_at)
-		VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)`,
-		s.AccountID, s.ID, secret.HashToken(token), s.Method, s.PasskeyID, s.Epoch, s.Browser, s.Address, millis(s.CreatedAt), millis(s.LastSeenAt), millis(s.ExpiresAt))
+	return token, tx.run(`INSERT INTO sessions (account_id, id, token_hash, method, passkey_id, epoch, browser, address, created_at, last_seen_at, expires_at, took)
+		VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12)`,
+		s.AccountID, s.ID, secret.HashToken(token), s.Method, s.PasskeyID, s.Epoch, s.Browser, s.Address, millis(s.CreatedAt), millis(s.LastSeenAt), millis(s.ExpiresAt), s.Took.Milliseconds())
 }
 
 func newSessionToken(accountID, id string) string {
@@ -109,6 +112,11 @@ func (tx *Tx) KnowsDevice(accountID string, hash []byte) (bool, error) {
 	var n int
 	err := tx.row([]any{&n}, `SELECT count(*) FROM devices WHERE account_id = $1 AND device_hash = $2`, accountID, hash)
 	return n > 0, err
+}
+
+// DeviceAccount is an account that a browser has signed in to before, the same one each time; "" if there is none.
+func (tx *Tx) DeviceAccount(hash []byte) (accountID string, err error) {
+	return accountID, tx.row([]any{&accountID}, `SELECT coalesce(min(account_id), '') FROM devices WHERE device_hash = $1`, hash)
 }
 
 // ForgetDevices forgets the browsers that have signed in to this account, but for one; nil excepts none.

@@ -144,7 +144,7 @@ test('the installation check opens what does not hold, runs again, and is copied
 
 test('the numbers are there as plots and as a table, and say where nothing was counted', async ({ admin, ines }) => {
   await admin.open('/operator/numbers');
-  await expect(admin.page.getByText('Nobody signed in in these days')).toBeVisible();
+  await expect(admin.page.getByText('Nobody signed in by passkey in these days')).toBeVisible();
   await expect(admin.page.getByText('Nobody stopped at the device')).toBeVisible();
   await ines.signInWithPasskey();
   await ines.requestWithdrawal();

@@ -1,7 +1,7 @@
-import type { Page, Request, Route } from '@playwright/test';
+import type { Locator, Page, Request, Route } from '@playwright/test';
 import type { Customer } from './harness/customer';
-import { expect, ines, test } from './harness/test';
-import { noisyVideo, sharesThisTab } from './harness/video';
+import { expect, ines, test, tom } from './harness/test';
+import { isShared, noisyVideo, sharesThisTab, stopsSharing } from './harness/video';
 
 // The browser's own choice of screen cannot be answered in a test: the tab itself is taken.
 test.use({
@@ -46,6 +46,31 @@ const letThrough = (page: Page) => page.unroute('**/v1/recordings/*');
 async function choose(customer: Customer, name: string, mimeType: string, buffer: Buffer): Promise<void> {
   await customer.page.locator('input[type=file]').setInputFiles({ name, mimeType, buffer }, { timeout: 30_000 });
   await customer.page.getByRole('button', { name: 'Use this recording' }).click();
+}
+
+const recordingBar = (page: Page) => page.getByRole('region', { name: 'Recording your screen' });
+
+/** From the form to a screen that is being recorded. */
+async function record({ page }: Customer): Promise<void> {
+  await page.getByRole('button', { name: 'Record screen' }).click();
+  await page.getByRole('button', { name: 'Start recording' }).click();
+  await expect(recordingBar(page)).toBeVisible();
+}
+
+/** Whether what is there to be pressed at its middle is the thing itself. */
+const onTop = (locator: Locator) =>
+  locator.evaluate((element) => {
+    const { x, y, width, height } = element.getBoundingClientRect();
+    return element.contains(document.elementFromPoint(x + width / 2, y + height / 2));
+  });
+
+/** The service's configuration with other figures for support. */
+async function withFigures(page: Page, figures: Record<string, number>): Promise<void> {
+  await page.route('**/v1/config', async (route) => {
+    const answer = await route.fetch();
+    const config = (await answer.json()) as { support: object };
+    await route.fulfill({ response: answer, json: { ...config, support: { ...config.support, ...figures } } });
+  });
 }
 
 const uploaded = (customer: Customer) => customer.page.getByText('Uploaded', { exact: true });
@@ -108,7 +133,7 @@ test('a screen is recorded through the app, looked at, sent, and stands in the r
   await preview.getByRole('button', { name: 'Use this recording' }).click();
   await expect(uploaded(ines)).toBeVisible();
   await expect(ines.field('What did you see?')).toHaveValue(/grey sheet/);
-  expect(await held(page)).toBe(0);
+  await expect.poll(() => held(page)).toBe(0);
 
   // What goes along can be read first.
   await page.getByRole('button', { name: /^Device report/ }).click();
@@ -128,6 +153,110 @@ test('a screen is recorded through the app, looked at, sent, and stands in the r
   await expect(page.getByRole('main').getByText('It happens on the other laptop too.')).toBeVisible();
   await ines.open('/support');
   await expect(page.getByRole('link', { name: /Creating a passkey failed/ })).toBeVisible();
+});
+
+test('Stop is within reach above a dialog, by pointer and by keyboard, and so is what a dialog says', async ({
+  ines,
+}) => {
+  const { page } = ines;
+  await sharesThisTab(ines);
+  await ines.signInWithPasskey();
+  await ines.open('/support/new');
+  const stop = recordingBar(page).getByRole('button', { name: 'Stop' });
+  const preview = page.getByRole('dialog', { name: 'Check the recording' });
+
+  await record(ines);
+  await page.getByRole('link', { name: 'Activity' }).click();
+  await expect(ines.heading('Activity')).toBeVisible();
+  const menu = await ines.openMenu();
+  await expect(stop).toBeInViewport();
+  expect(await onTop(stop)).toBe(true);
+  await menu.getByRole('button', { name: /^Copy/ }).click();
+  const said = page.getByRole('status').filter({ hasText: /^(Copied|Could not copy)/ });
+  await expect(said).toBeInViewport();
+  expect(await onTop(said)).toBe(true);
+  await stop.click();
+  await expect(preview).toBeVisible();
+  await preview.getByRole('button', { name: 'Record again' }).click();
+  await ines.button('Start recording').click();
+
+  await page.getByRole('link', { name: 'Activity' }).click();
+  await expect(ines.heading('Activity')).toBeVisible();
+  await ines.openMenu();
+  await page.keyboard.press('Shift+Tab');
+  await expect(stop).toBeFocused();
+  await page.keyboard.press('Enter');
+  await expect(preview).toBeVisible();
+  await expect(recordingBar(page)).toBeHidden();
+  expect(await isShared(page)).toBe(false);
+
+  // The dialog has gone with its page, the bar with the recording; a third one has both again.
+  await preview.getByRole('button', { name: 'Record again' }).click();
+  await ines.button('Start recording').click();
+  await page.getByRole('link', { name: 'Activity' }).click();
+  await ines.openMenu();
+  await page.keyboard.press('Escape');
+  await expect(page.getByRole('dialog')).toBeHidden();
+  expect(await onTop(stop)).toBe(true);
+  await stop.click();
+  await expect(preview).toBeVisible();
+});
+
+test('the browser’s own end of sharing is a stop too, and what was recorded waits on whatever page', async ({
+  ines,
+}) => {
+  const { page } = ines;
+  await sharesThisTab(ines);
+  await ines.signInWithPasskey();
+  await ines.open('/support/new');
+  await record(ines);
+  await expect(ines.button('Send when recorded')).toBeDisabled();
+  await page.getByRole('link', { name: 'Activity' }).click();
+  await expect(recordingBar(page)).toContainText('0:01');
+  await stopsSharing(page);
+  await page.getByRole('button', { name: 'Go on with the request' }).click();
+  await expect(page.getByRole('dialog', { name: 'Check the recording' })).toBeVisible();
+});
+
+test('where a screen cannot be recorded it is said, and nothing stays shared', async ({ ines }) => {
+  const { page } = ines;
+  await sharesThisTab(ines);
+  await ines.signInWithPasskey();
+  await ines.open('/support/new');
+  await page.evaluate(() => {
+    MediaRecorder.prototype.start = () => {
+      throw new DOMException('no encoder', 'NotSupportedError');
+    };
+  });
+  await ines.button('Record screen').click();
+  await ines.button('Start recording').click();
+  await expect(page.getByRole('alert')).toContainText('Your browser could not record the screen.');
+  expect(await isShared(page)).toBe(false);
+  await expect(recordingBar(page)).toBeHidden();
+
+  await page.evaluate(() => {
+    MediaDevices.prototype.getDisplayMedia = () => Promise.reject(new DOMException('by system', 'NotAllowedError'));
+  });
+  await ines.button('Record screen').click();
+  await ines.button('Start recording').click();
+  await expect(page.getByRole('alert')).toContainText('Nothing is being recorded');
+});
+
+test('what may be recorded, and for how long it is kept, is what the service says', async ({ ines }) => {
+  const { page } = ines;
+  await sharesThisTab(ines);
+  await withFigures(page, { retention_days: 1, recording_seconds: 2, recording_bytes: 3 * MiB });
+  await ines.signInWithPasskey();
+  await ines.open('/support/new');
+  await expect(page.getByText('It is deleted 1 day after your request is closed.')).toBeVisible();
+  await expect(page.getByText('MP4, WebM or MOV, up to 2 seconds and 3 MB.')).toBeVisible();
+  await page
+    .locator('input[type=file]')
+    .setInputFiles({ name: 'long.mp4', mimeType: 'video/mp4', buffer: Buffer.alloc(3 * MiB + 1) });
+  await expect(page.getByRole('alert')).toHaveText('This file is larger than 3 MB. Choose a shorter one.');
+  await record(ines);
+  // It ends by itself.
+  await expect(page.getByRole('dialog', { name: 'Check the recording' })).toBeVisible();
 });
 
 test('an upload survives a lost connection, a killed server and a reload, and sends no piece twice', async ({
@@ -173,7 +302,7 @@ test('an upload survives a lost connection, a killed server and a reload, and se
   const whole = Math.ceil(file.length / MiB);
   expect(pieces.stored).toEqual(Array.from({ length: whole }, (_, i) => i * MiB));
   expect(await recordingOf(ines)).toMatchObject({ state: 'ready', bytes: file.length, stored: file.length });
-  expect(await held(page)).toBe(0);
+  await expect.poll(() => held(page)).toBe(0);
   await expect(ines.button('Send')).toBeEnabled();
 });
 
@@ -196,6 +325,102 @@ test('an answer that got lost is not a lost piece: it goes on from where the ser
   expect(pieces.stored[0]).toBe(MiB);
 });
 
+test('an upload that could not even be declared goes on by itself', async ({ ines }) => {
+  const { page } = ines;
+  ines.gate.expect(/ERR_/);
+  await ines.signInWithPasskey();
+  await ines.open('/support/new');
+  const file = await noisyVideo(page, 0.5 * MiB);
+  let tries = 0;
+  await page.route('**/v1/recordings', async (route) => (++tries < 2 ? route.abort() : route.continue()));
+  await choose(ines, 'early.webm', 'video/webm', file);
+  await expect(page.getByText('No connection. It goes on by itself at 0%.')).toBeVisible();
+  await expect(uploaded(ines)).toBeVisible();
+  expect(tries).toBe(2);
+});
+
+test('a recording that the browser could not keep is asked for again after a reload', async ({ ines }) => {
+  const { page } = ines;
+  ines.gate.expect(/ERR_/);
+  await page.addInitScript(() => {
+    // As in a window whose store is closed to pages.
+    indexedDB.open = () => {
+      throw new DOMException('closed', 'SecurityError');
+    };
+  });
+  await ines.signInWithPasskey();
+  await ines.open('/support/new');
+  const file = await noisyVideo(page, 2.5 * MiB);
+  await after(page, 1, (route) => route.abort('connectionreset'));
+  await choose(ines, 'unkept.webm', 'video/webm', file);
+  await expect(page.getByText(/^No connection/)).toBeVisible();
+  const { id } = await recordingOf(ines);
+  await letThrough(page);
+  // Who goes all the same was asked first.
+  const asked = page.waitForEvent('dialog').then((dialog) => dialog.accept().then(() => dialog.type()));
+  await page.reload();
+  expect(await asked).toBe('beforeunload');
+  await expect(page.getByRole('alert')).toContainText('Add it again.');
+  await expect.poll(async () => (await ines.get<Recording>(`/v1/recordings/${id}`)).body.state).toBe('deleted');
+  await ines.field('What did you see?').fill('Nothing.');
+  await expect(ines.button('Send')).toBeEnabled();
+});
+
+test('what arrived is not left out of the request because the service is down when the page is loaded', async ({
+  ines,
+}) => {
+  const { page } = ines;
+  ines.gate.expect(/503/);
+  await ines.signInWithPasskey();
+  await ines.open('/support/new');
+  await choose(ines, 'there.webm', 'video/webm', await noisyVideo(page, 0.2 * MiB));
+  await expect(uploaded(ines)).toBeVisible();
+  let down = true;
+  await page.route('**/v1/recordings/*', (route) => (down ? route.fulfill({ status: 503 }) : route.continue()));
+  await page.reload();
+  await expect(page.getByText('Looking for your recording')).toBeVisible();
+  await expect(ines.button('Send when uploaded')).toBeDisabled();
+  down = false;
+  await expect(uploaded(ines)).toBeVisible();
+  await expect(ines.button('Send')).toBeEnabled();
+});
+
+test('one who has no session takes another recording in place of the first', async ({ another }) => {
+  const visitor = await another(ines);
+  const { page } = visitor;
+  await visitor.open('/support/new');
+  const file = await noisyVideo(page, 0.2 * MiB);
+  await choose(visitor, 'first.webm', 'video/webm', file);
+  await expect(uploaded(visitor)).toBeVisible();
+  await choose(visitor, 'second.webm', 'video/webm', file);
+  await expect(page.getByText('second.webm')).toBeVisible();
+  await expect(uploaded(visitor)).toBeVisible();
+});
+
+test('what somebody began to write is not shown to the next one who signs in', async ({ ines, another }) => {
+  const { page } = ines;
+  await ines.signInWithPasskey();
+  await ines.open('/support/new');
+  await ines.field('What did you see?').fill('Mine alone');
+  await page.getByRole('link', { name: 'Activity' }).click();
+  await ines.signOut();
+  await page.getByRole('link', { name: 'Trouble signing in?' }).click();
+  await page.getByRole('link', { name: 'Start a request' }).click();
+  await expect(ines.field('What did you see?')).toHaveValue('');
+
+  // And one that was sent is not kept at all.
+  const visitor = await another(tom);
+  await visitor.open('/support/new');
+  await visitor.page.getByLabel('About', { exact: true }).selectOption('A withdrawal');
+  await visitor.field('What did you see?').fill('Sent');
+  await visitor.field('Your e-mail').fill('nobody@elsewhere.example');
+  await visitor.button('Send').click();
+  await expect(visitor.heading('We have your request')).toBeVisible();
+  await visitor.link('Back to sign-in').click();
+  await expect(visitor.heading('Sign in')).toBeVisible();
+  expect(await visitor.page.evaluate(() => sessionStorage.getItem('request'))).toBeNull();
+});
+
 test('it can be paused, gone on with and taken back', async ({ ines }) => {
   const { page } = ines;
   ines.gate.expect(/ERR_/);
@@ -209,13 +434,16 @@ test('it can be paused, gone on with and taken back', async ({ ines }) => {
   await expect(page.getByText(/^Paused at \d+%$/)).toBeVisible();
   await letThrough(page);
   await expect(ines.button('Send when uploaded')).toBeDisabled();
+  // Who has stopped it has stopped it: a reload does not go on by itself.
+  await page.reload();
+  await expect(page.getByText(/^Paused at \d+%$/)).toBeVisible();
   await ines.button('Go on').click();
   await expect(uploaded(ines)).toBeVisible();
   const { id } = await recordingOf(ines);
   await ines.button('Remove').click();
   await expect(uploaded(ines)).toBeHidden();
   await expect.poll(async () => (await ines.get<Recording>(`/v1/recordings/${id}`)).body.state).toBe('deleted');
-  expect(await held(page)).toBe(0);
+  await expect.poll(() => held(page)).toBe(0);
   await expect(ines.button('Send')).toBeEnabled();
 });
 

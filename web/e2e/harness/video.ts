@@ -44,16 +44,64 @@ export async function noisyVideo(page: Page, atLeast: number): Promise<Buffer> {
   return Buffer.from(base64, 'base64');
 }
 
-/** Makes the tab the one that is shared. Chromium logs that it asks for a camera nobody wants when it is told so by a flag. */
-export async function sharesThisTab(customer: Customer): Promise<void> {
+interface Shared {
+  shared?: MediaStream;
+}
+
+/**
+ * Makes the tab the one that is shared. Chromium logs that it asks for a camera nobody wants when it is told so by a flag.
+ * `noisy`: what is shown compresses badly, and is recorded as finely as asked, so that seconds become megabytes.
+ */
+export async function sharesThisTab(customer: Customer, { noisy = false } = {}): Promise<void> {
   customer.gate.expect(/camera is not allowed/);
-  await customer.page.addInitScript(() => {
+  await customer.page.addInitScript((noisy) => {
     if (typeof MediaDevices === 'undefined') return;
     const real = Object.getOwnPropertyDescriptor(MediaDevices.prototype, 'getDisplayMedia')?.value as (
       options: object,
     ) => Promise<MediaStream>;
-    MediaDevices.prototype.getDisplayMedia = function (options) {
-      return real.call(this, { ...options, preferCurrentTab: true });
+    MediaDevices.prototype.getDisplayMedia = async function (options) {
+      const stream = await real.call(this, { ...options, preferCurrentTab: true });
+      (window as Shared).shared = stream;
+      return stream;
     };
+    if (!noisy) return;
+    const Real = MediaRecorder;
+    window.MediaRecorder = class extends Real {
+      constructor(stream: MediaStream, options?: MediaRecorderOptions) {
+        super(stream, { ...options, videoBitsPerSecond: 40_000_000 });
+      }
+    };
+    addEventListener('DOMContentLoaded', () => {
+      const canvas = document.createElement('canvas');
+      canvas.width = 640;
+      canvas.height = 480;
+      canvas.setAttribute('aria-hidden', 'true');
+      Object.assign(canvas.style, { position: 'fixed', insetInline: '0', bottom: '0', pointerEvents: 'none' });
+      document.body.append(canvas);
+      const context = canvas.getContext('2d');
+      const image = context?.createImageData(640, 480);
+      setInterval(() => {
+        if (!image) return;
+        for (let i = 0; i < image.data.length; i += 65_536)
+          crypto.getRandomValues(image.data.subarray(i, Math.min(i + 65_536, image.data.length)));
+        context?.putImageData(image, 0, 0);
+      }, 60);
+    });
+  }, noisy);
+}
+
+/** As the browser's own "Stop sharing" does it: the track ends, and nobody in the page has asked for that. */
+export function stopsSharing(page: Page): Promise<void> {
+  return page.evaluate(() => {
+    const track = (window as Shared).shared?.getVideoTracks()[0];
+    track?.stop();
+    track?.dispatchEvent(new Event('ended'));
   });
+}
+
+/** Whether something of the screen is still being shared. */
+export function isShared(page: Page): Promise<boolean> {
+  return page.evaluate(
+    () => (window as Shared).shared?.getTracks().some((track) => track.readyState === 'live') ?? false,
+  );
 }

@@ -302,6 +302,15 @@ export interface Config {
   build: string;
   password_min: number;
   fiat: 'USD' | null;
+  /** What is taken of requests for help and their recordings, and for how long they are kept after the end. */
+  support: {
+    retention_days: number;
+    recording_bytes: number;
+    recording_seconds: number;
+    /** Without a session. */
+    guest_recording_bytes: number;
+    piece_bytes: number;
+  };
 }
 
 /** What one code of a refused set turned out to be. */

@@ -1,9 +1,12 @@
 import type { Topic } from '$lib/api/types';
 import { troubledAttempt, type Attempt } from '$lib/webauthn/attempt';
 import { dropOld } from './kept';
-import { Upload } from './upload.svelte';
+import { backoffMs } from './pieces';
+import { Upload, type Candidate } from './upload.svelte';
 
 interface Saved {
+  /** Whose it is: the account's id, '' without a session. */
+  owner: string;
   topic: Topic;
   body: string;
   email: string;
@@ -19,54 +22,76 @@ const byOperation: Record<Attempt['operation'], Topic> = {
   confirm: 'passkey_confirm_failed',
 };
 
-/** What has been written so far of a request. It stays over pages and reloads of this tab, and goes when it is sent. */
+/**
+ * What has been written so far of a request. It stays over pages and reloads of this tab, and goes when it is sent. Another
+ * customer who signs in after one has left does not see it.
+ */
 class RequestDraft {
   topic = $state<Topic>('other');
   body = $state('');
   email = $state('');
   upload = $state.raw<Upload>();
+  /** The recording was half uploaded when the page was loaded anew, and this browser could not keep it. */
+  lost = $state(false);
+  /** One that was uploaded is being looked for. */
+  finding = $state(false);
 
   #recording = '';
   #name = '';
-  #opened = false;
+  #owner: string | undefined;
 
   /** Reads what this tab has kept; the first visit takes the topic from what failed last. */
-  open(): void {
-    if (this.#opened) return;
-    this.#opened = true;
-    let saved: Saved | null = null;
-    try {
-      saved = JSON.parse(sessionStorage.getItem(place) ?? 'null') as Saved | null;
-    } catch {
-      // Kept by nobody: it begins empty.
-    }
+  open(owner: string): void {
+    if (this.#owner === owner) return;
+    const before = this.#owner;
+    this.#owner = owner;
+    // What was begun without a session goes on with one.
+    if (before === '') return;
+    const saved = read();
+    const mine = saved && (saved.owner === owner || saved.owner === '') ? saved : null;
     const attempt = troubledAttempt();
-    this.topic = saved?.topic ?? (attempt?.failure ? byOperation[attempt.operation] : 'other');
-    this.body = saved?.body ?? '';
-    this.email = saved?.email ?? '';
-    this.#recording = saved?.recording ?? '';
-    this.#name = saved?.name ?? '';
+    this.topic = mine?.topic ?? (attempt?.failure ? byOperation[attempt.operation] : 'other');
+    this.body = mine?.body ?? '';
+    this.email = mine?.email ?? '';
+    this.upload = undefined;
+    this.lost = false;
+    this.#recording = mine?.recording ?? '';
+    this.#name = mine?.name ?? '';
     void dropOld(Date.now());
-    if (this.#recording) void this.find();
+    void this.#find();
   }
 
-  /** Goes on with the recording that this tab had before it was loaded anew. */
-  find = async (): Promise<void> => {
-    if (!this.#recording || this.upload) return;
+  /** Goes on with the recording that this tab had before it was loaded anew. While nothing answers it is asked for again. */
+  async #find(failures = 0): Promise<void> {
+    const id = this.#recording;
+    this.finding = id !== '';
+    if (!id) return;
     try {
-      const upload = await Upload.resume(this.#recording, this.#name);
-      if (upload) this.upload = upload;
-      else this.#recording = '';
+      const found = await Upload.resume(id, this.#name);
+      if (this.#recording !== id) return;
+      if (typeof found === 'string') {
+        this.#recording = '';
+        this.lost = found === 'lost';
+      } else this.upload = found;
+      this.finding = false;
     } catch {
-      // No answer: asked for again with the connection.
-      addEventListener('online', () => void this.find(), { once: true });
+      setTimeout(
+        () => {
+          if (this.#recording === id && !this.upload) void this.#find(failures + 1);
+        },
+        backoffMs(failures + 1),
+      );
     }
-  };
+  }
 
   save(): void {
-    this.#recording = this.upload?.recording?.id ?? (this.upload ? '' : this.#recording);
-    this.#name = this.upload?.name ?? this.#name;
+    if (this.#owner === undefined) return;
+    if (this.upload) {
+      this.#recording = this.upload.id;
+      this.#name = this.upload.name;
+    }
     const saved: Saved = {
+      owner: this.#owner,
       topic: this.topic,
       body: this.body,
       email: this.email,
@@ -81,11 +106,12 @@ class RequestDraft {
   }
 
   /** Takes another recording, or none, instead of the one there is. */
-  replace(upload: Upload | undefined): void {
-    const before = this.upload;
-    this.upload = upload;
+  replace(candidate?: Candidate): void {
+    const gone = this.upload?.remove();
+    this.upload = candidate && Upload.begin(candidate, gone);
+    this.lost = false;
+    this.finding = false;
     this.#recording = '';
-    if (before) void before.remove();
     this.save();
   }
 
@@ -94,13 +120,23 @@ class RequestDraft {
     this.upload = undefined;
     this.body = '';
     this.email = '';
+    this.lost = false;
     this.#recording = '';
-    this.#opened = false;
+    // Nothing more is kept until a request is begun again.
+    this.#owner = undefined;
     try {
       sessionStorage.removeItem(place);
     } catch {
       // Nothing to remove.
     }
+  }
+}
+
+function read(): Saved | null {
+  try {
+    return JSON.parse(sessionStorage.getItem(place) ?? 'null') as Saved | null;
+  } catch {
+    return null; // kept by nobody: it begins empty
   }
 }
 

@@ -18,5 +18,11 @@ export function size(bytes: number): string {
   }).format(value);
 }
 
-/** RFC 3339 in UTC, as the interface wants times. */
-export const isoTime = (ms: number): string => new Date(ms).toISOString();
+/**
+ * "100 MB": a size that is still taken. Some systems count a megabyte as 1,048,576 bytes and some as 1,000,000; what the
+ * larger ones hold is promised, so that it is true for both.
+ */
+export function limit(bytes: number): string {
+  const whole = Math.floor(bytes / (1024 * 1024));
+  return size(whole > 0 ? whole * 1_000_000 : bytes);
+}

@@ -6,6 +6,8 @@ export interface Kept {
   name: string;
   durationMs: number | null;
   at: number;
+  /** By hand: it does not go on by itself. */
+  paused?: boolean;
 }
 
 const name = 'recordings';
@@ -34,9 +36,12 @@ async function within<T>(mode: IDBTransactionMode, act: (store: IDBObjectStore) 
   }
 }
 
-/** Keeps it over a reload. Where the store is closed to us or full, the upload goes on without. */
-export async function keep(kept: Kept): Promise<void> {
-  await within('readwrite', (store) => store.put(kept)).catch(() => undefined);
+/** Keeps it over a reload. False: the store is closed to us or full, and the upload goes on without. */
+export function keep(kept: Kept): Promise<boolean> {
+  return within('readwrite', (store) => store.put(kept)).then(
+    () => true,
+    () => false,
+  );
 }
 
 export async function find(id: string): Promise<Kept | undefined> {

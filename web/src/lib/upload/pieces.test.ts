@@ -1,10 +1,15 @@
 import { describe, expect, it } from 'vitest';
-import { backoffMs, judge, mediaType, Pace, pieceAt, pieceBytes } from './pieces';
+import { backoffMs, judge, mediaType, Pace, pieceAt } from './pieces';
+
+const pieceBytes = 1024 * 1024;
 
 describe('pieces', () => {
   it('are whole but the last', () => {
-    expect(pieceAt(0, 3 * pieceBytes)).toEqual({ from: 0, to: pieceBytes });
-    expect(pieceAt(2 * pieceBytes, 2 * pieceBytes + 7)).toEqual({ from: 2 * pieceBytes, to: 2 * pieceBytes + 7 });
+    expect(pieceAt(0, 3 * pieceBytes, pieceBytes)).toEqual({ from: 0, to: pieceBytes });
+    expect(pieceAt(2 * pieceBytes, 2 * pieceBytes + 7, pieceBytes)).toEqual({
+      from: 2 * pieceBytes,
+      to: 2 * pieceBytes + 7,
+    });
   });
 
   it('are tried again ever more slowly, and never more than half a minute apart', () => {

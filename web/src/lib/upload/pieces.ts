@@ -1,9 +1,7 @@
 /** The arithmetic of an upload in pieces; no clock and no network of its own. */
 
-export const pieceBytes = 1024 * 1024;
-
 /** The range of the piece that begins at an offset; the last one is shorter. */
-export function pieceAt(offset: number, total: number, size = pieceBytes): { from: number; to: number } {
+export function pieceAt(offset: number, total: number, size: number): { from: number; to: number } {
   return { from: offset, to: Math.min(total, offset + size) };
 }
 

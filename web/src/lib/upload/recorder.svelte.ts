@@ -1,19 +1,10 @@
 import { mount, unmount } from 'svelte';
+import { bitsPerSecond, type Limits } from './limits';
 import RecordingBar from './RecordingBar.svelte';
+import type { Candidate } from './upload.svelte';
 
-/** What was recorded, until a request takes it. */
-export interface Taken {
-  blob: Blob;
-  name: string;
-  type: string;
-  durationMs: number;
-  startedAt: number;
-}
-
-export const maxRecordingMs = 5 * 60_000;
-// Five minutes of it stay below the smaller of the server's two limits.
-const bitsPerSecond = 1_100_000;
-const maxBytes = 48 * 1024 * 1024;
+/** Why a recording did not begin: `refused` by whoever was asked, or by the system; `impossible` for this browser. */
+export type NotRecorded = 'refused' | 'impossible';
 
 const formats = ['video/webm;codecs=vp9', 'video/webm;codecs=vp8', 'video/webm', 'video/mp4'];
 
@@ -29,16 +20,15 @@ export function canRecord(): boolean {
 class Recorder {
   state = $state<'idle' | 'recording' | 'stopped'>('idle');
   startedAt = $state(0);
-  taken = $state.raw<Taken>();
+  /** What was recorded, until a request takes it. */
+  taken = $state.raw<Candidate>();
 
   #media: MediaRecorder | undefined;
-  #stream: MediaStream | undefined;
   #bar: Record<string, unknown> | undefined;
-  #limit: ReturnType<typeof setTimeout> | undefined;
 
-  /** Opens the browser's own choice of screen, window or tab. Call from a tap. False: it was closed without a choice. */
-  start = async (): Promise<boolean> => {
-    this.discard();
+  /** Opens the browser's own choice of screen, window or tab. Call from a tap. Undefined: it records. */
+  start = async ({ bytes: maxBytes, ms: maxMs }: Pick<Limits, 'bytes' | 'ms'>): Promise<NotRecorded | undefined> => {
+    this.taken = undefined;
     let stream: MediaStream;
     try {
       stream = await navigator.mediaDevices.getDisplayMedia({
@@ -49,50 +39,60 @@ class Recorder {
         surfaceSwitching: 'include',
       } as DisplayMediaStreamOptions);
     } catch (error) {
-      if (error instanceof DOMException && (error.name === 'NotAllowedError' || error.name === 'AbortError'))
-        return false;
-      throw error;
+      const refused =
+        error instanceof DOMException && (error.name === 'NotAllowedError' || error.name === 'AbortError');
+      return refused ? 'refused' : 'impossible';
     }
-    const mimeType = formats.find((each) => MediaRecorder.isTypeSupported(each));
-    const media = new MediaRecorder(stream, { mimeType, videoBitsPerSecond: bitsPerSecond });
     const chunks: Blob[] = [];
     let bytes = 0;
-    media.ondataavailable = (event) => {
-      chunks.push(event.data);
-      bytes += event.data.size;
-      if (bytes > maxBytes) this.stop();
-    };
-    media.onstop = () => {
-      for (const track of stream.getTracks()) track.stop();
-      clearTimeout(this.#limit);
-      removeEventListener('beforeunload', warn);
-      const type = (media.mimeType.split(';')[0] ?? '').trim() || 'video/webm';
-      const blob = new Blob(chunks, { type });
-      this.taken =
-        blob.size > 0
-          ? {
-              blob,
-              name: `screen.${type === 'video/mp4' ? 'mp4' : 'webm'}`,
-              type,
-              durationMs: Date.now() - this.startedAt,
-              startedAt: this.startedAt,
-            }
-          : undefined;
-      this.state = this.taken ? 'stopped' : 'idle';
-      this.#media = undefined;
-      if (!this.taken) this.#hideBar();
-    };
-    // The browser's own "Stop sharing" is a stop too.
-    stream.getVideoTracks()[0]?.addEventListener('ended', () => this.stop());
-    this.#stream = stream;
+    let media: MediaRecorder;
+    try {
+      const mimeType = formats.find((each) => MediaRecorder.isTypeSupported(each));
+      const videoBitsPerSecond = bitsPerSecond({ bytes: maxBytes, ms: maxMs });
+      media = new MediaRecorder(stream, { mimeType, videoBitsPerSecond });
+      media.start(1000);
+    } catch {
+      // It would go on being shared, with nothing to stop it by.
+      end(stream);
+      return 'impossible';
+    }
     this.#media = media;
     this.startedAt = Date.now();
     this.state = 'recording';
-    media.start(1000);
-    this.#limit = setTimeout(() => this.stop(), maxRecordingMs);
+    const limit = setTimeout(this.stop, maxMs);
     addEventListener('beforeunload', warn);
-    this.#showBar();
-    return true;
+    this.#bar ??= mount(RecordingBar, { target: document.body });
+    media.ondataavailable = (event) => {
+      chunks.push(event.data);
+      bytes += event.data.size;
+      // What the next second may bring has to fit too, and the end of the file.
+      if (bytes + 2 * event.data.size > maxBytes) this.stop();
+    };
+    media.onstop = () => {
+      end(stream);
+      clearTimeout(limit);
+      removeEventListener('beforeunload', warn);
+      this.#media = undefined;
+      const type = (media.mimeType.split(';')[0] ?? '').trim() || 'video/webm';
+      const blob = new Blob(chunks, { type });
+      if (blob.size === 0) {
+        this.state = 'idle';
+        this.#hideBar();
+        return;
+      }
+      this.taken = {
+        blob,
+        name: `screen.${type === 'video/mp4' ? 'mp4' : 'webm'}`,
+        type,
+        durationMs: Date.now() - this.startedAt,
+        captured: 'screen',
+        startedAt: this.startedAt,
+      };
+      this.state = 'stopped';
+    };
+    // The browser's own "Stop sharing" is a stop too.
+    stream.getVideoTracks()[0]?.addEventListener('ended', this.stop);
+    return undefined;
   };
 
   stop = (): void => {
@@ -100,7 +100,7 @@ class Recorder {
   };
 
   /** Hands over what was recorded, once. */
-  take = (): Taken | undefined => {
+  take = (): Candidate | undefined => {
     const taken = this.taken;
     this.taken = undefined;
     if (this.state === 'stopped') this.state = 'idle';
@@ -108,24 +108,15 @@ class Recorder {
     return taken;
   };
 
-  /** Throws away what was recorded. */
-  discard = (): void => {
-    this.taken = undefined;
-    for (const track of this.#stream?.getTracks() ?? []) track.stop();
-    this.#stream = undefined;
-    this.state = 'idle';
-    this.#hideBar();
-  };
-
-  #showBar(): void {
-    this.#bar ??= mount(RecordingBar, { target: document.body });
-  }
-
   #hideBar(): void {
     const bar = this.#bar;
     this.#bar = undefined;
     if (bar) void unmount(bar);
   }
+}
+
+function end(stream: MediaStream): void {
+  for (const track of stream.getTracks()) track.stop();
 }
 
 function warn(event: BeforeUnloadEvent) {

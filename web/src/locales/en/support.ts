@@ -1,6 +1,12 @@
 import type { TicketState, Topic } from '$lib/api/types';
 import { plural } from '$lib/i18n/index.svelte';
 
+const seconds = (n: number) => plural(n, { one: `${n} second`, other: `${n} seconds` });
+const minutes = (n: number) => plural(n, { one: `${n} minute`, other: `${n} minutes` });
+
+/** A length that is allowed: whole minutes where it is some. */
+const length = (ms: number) => (ms % 60_000 === 0 ? minutes(ms / 60_000) : seconds(Math.floor(ms / 1000)));
+
 export default {
   // the recording, over every page
   recordingNow: 'Recording your screen',
@@ -43,13 +49,16 @@ export default {
   email: 'Your e-mail',
   emailHint: 'We answer there. It may be any address, with or without an account here.',
   emailMissing: 'We need an e-mail to answer to.',
+  emailWrong: 'This is not an e-mail address.',
   recording: 'Screen recording',
-  recordingOptional: 'Optional. It shows us what words don’t.',
+  recordingOptional: 'Optional',
   record: 'Record screen',
   recordAgain: 'Record again',
   choose: 'Choose a file',
-  hide: (days: number) => `Hide codes and balances before you record. Only support sees it, for ${days} days.`,
-  limits: (minutes: number, size: string) => `MP4, WebM or MOV, up to ${minutes} minutes and ${size}.`,
+  hide: 'Hide codes and balances before you record. Only support sees it.',
+  kept: (days: number) =>
+    `It is deleted ${plural(days, { one: `${days} day`, other: `${days} days` })} after your request is closed.`,
+  limits: (ms: number, size: string) => `MP4, WebM or MOV, up to ${length(ms)} and ${size}.`,
   pause: 'Pause',
   resume: 'Go on',
   retry: 'Try again',
@@ -59,27 +68,25 @@ export default {
   starting: 'Getting ready',
   percent: (n: number) => `${n}%`,
   percentLeft: (n: number, left: string) => `${n}%, about ${left} left`,
-  left: (seconds: number) =>
-    seconds < 60
-      ? plural(seconds, { one: `${seconds} second`, other: `${seconds} seconds` })
-      : plural(Math.ceil(seconds / 60), {
-          one: `${Math.ceil(seconds / 60)} minute`,
-          other: `${Math.ceil(seconds / 60)} minutes`,
-        }),
+  left: (left: number) => (left < 60 ? seconds(left) : minutes(Math.ceil(left / 60))),
   paused: (n: number) => `Paused at ${n}%`,
   waiting: (n: number) => `No connection. It goes on by itself at ${n}%.`,
   checking: 'Checking the file',
   uploaded: 'Uploaded',
   failedLine: 'It could not be uploaded',
   reasons: {
-    unsupported: 'This is no MP4, WebM or MOV video, so we didn’t keep it.',
+    unsupported: 'This isn’t an MP4, WebM or MOV video, so we didn’t keep it.',
     broken: 'This video is damaged or incomplete, so we didn’t keep it.',
     disguised: 'There is something else in this file beside the video, so we didn’t keep it.',
-    too_long: 'This video is longer than 5 minutes, so we didn’t keep it.',
   } as Record<string, string>,
+  tooLong: (ms: number) => `This video is longer than ${length(ms)}, so we didn’t keep it.`,
   notVideo: 'Choose an MP4, WebM or MOV video.',
   tooLarge: (size: string) => `This file is larger than ${size}. Choose a shorter one.`,
   empty: 'This file is empty.',
+  notRecorded:
+    'Nothing is being recorded: the choice was closed, or this device doesn’t allow it. You can choose a file instead.',
+  lost: 'The page was closed before your recording had arrived, and this browser could not keep it. Add it again.',
+  finding: 'Looking for your recording',
   cannotRecord: 'Your browser could not record the screen. Choose a file instead.',
 
   // before recording
@@ -125,6 +132,7 @@ export default {
 
   send: 'Send',
   sendWhenUploaded: 'Send when uploaded',
+  sendWhenStopped: 'Send when recorded',
   sentTitle: 'We have your request',
   sentLine: (email: string) =>
     `If we can reach ${email}, a link to your request is on its way there. Our answer comes to the same address.`,
