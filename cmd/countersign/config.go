@@ -10,7 +10,6 @@ import (
 	"net/netip"
 	"net/url"
 	"os"
-	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -28,7 +27,7 @@ import (
 	"golang.org/x/net/publicsuffix"
 )
 
-// setting is one thing that an operator decides: by flag, or by environment variable, the flag winning.
+// setting is one thing that an operator decides: by flag, by environment variable or in a file; the first of these wins.
 type setting struct {
 	name, fallback, usage string
 }
@@ -40,8 +39,9 @@ func (s setting) variable() string {
 	return "COUNTERSIGN_" + strings.ToUpper(strings.ReplaceAll(s.name, "-", "_"))
 }
 
-// settings is the one list that flags, environment and the reference are made from.
+// settings is the one list that flags, environment, file and the reference are made from.
 var settings = []setting{
+	{configFile, "", "file with settings, one to a line: name = value"},
 	{"listen", "127.0.0.1:8080", "address and port to listen on; put a TLS-terminating proxy before it"},
 	{"origin", "", "web origins served, exactly as browsers send them, separated by commas; the first is put into links. https, or http://localhost"},
 	{"rp-id", "", "WebAuthn relying party id: a domain that every origin is at or below. It is for the life of every passkey. Default: the first origin's host"},
@@ -74,47 +74,61 @@ var settings = []setting{
 	{"recording-limit", "100", "size of a recording at most, in MiB; without a session half of it, and 50 at most"},
 	{"recording-minutes", "5", "length of a recording at most"},
 	{"support-retention", "720h", "span for which a request for help is kept after it was resolved, with its recordings: whole days, 24h to 8760h"},
+	{"log-level", "info", "least level that is logged: debug, info (one line for each request), warn or error"},
+	{"log-addresses", "masked", "how much of a client's address is logged: none, masked (its /24, or /48 of IPv6) or full"},
+	{"metrics-listen", "", "address and port, or port alone for 127.0.0.1, where Prometheus reads /metrics. Nobody is asked who they are there: keep it inside. Default: none"},
+	{"traces", "", "OTLP/HTTP endpoint of an OpenTelemetry collector, such as http://127.0.0.1:4318, that gets traces; the standard OTEL_ variables serve too. Default: none"},
+	{"trace-parent", "ignore", "accept or ignore the traceparent header of requests; accept where a proxy of yours sets it and takes away what clients send"},
+	{"drain-delay", "5s", "how long to go on as before, but unready, after SIGTERM: until every load balancer has heard; 0s to 5m"},
+	{"drain-timeout", "15s", "how long requests under way may take after that; 1s to 10m"},
 	{"no-passkey-for", "", "purposes, separated by commas, for which only codes serve: tightens the policy"},
 }
 
 // Reference is the configuration reference, as docs/configuration.md has it.
 func Reference() string {
 	var b strings.Builder
-	b.WriteString("| flag | environment | default | meaning |\n|---|---|---|---|\n")
+	b.WriteString("| setting | environment | default | meaning |\n|---|---|---|---|\n")
 	for _, s := range settings {
 		fallback := ""
 		if s.fallback != "" {
 			fallback = "`" + s.fallback + "`"
 		}
-		fmt.Fprintf(&b, "| `-%s` | `%s` | %s | %s |\n", s.name, s.variable(), fallback, s.usage)
+		fmt.Fprintf(&b, "| `%s` | `%s` | %s | %s |\n", s.name, s.variable(), fallback, s.usage)
 	}
 	return b.String()
 }
 
-// values reads the settings from the command line and the environment.
+// whence, before a setting's name, is where its value came from; no setting is called so. It is "" for a default.
+const whence = "whence "
+
+// values reads the settings from the command line, the environment and the file that either names.
 func values(command string, args []string, getenv func(string) string, stderr io.Writer) (map[string]string, []string, error) {
 	flags := flag.NewFlagSet(command, flag.ContinueOnError)
 	flags.SetOutput(stderr)
-	given := map[string]*string{}
 	for _, s := range settings {
-		fallback := s.fallback
-		if v := getenv(s.variable()); v != "" {
-			fallback = v
-		}
-		usage := s.usage + " (" + s.variable() + ")"
-		if slices.Contains(secrets, s.name) || store.IsPostgres(fallback) {
-			fallback = "" // -h prints defaults: a secret from the environment must not be one
-		}
-		given[s.name] = flags.String(s.name, fallback, usage)
+		flags.String(s.name, s.fallback, s.usage+" ("+s.variable()+")")
 	}
 	if err := flags.Parse(args); err != nil {
 		return nil, nil, err
 	}
 	out := map[string]string{}
 	for _, s := range settings {
-		out[s.name] = *given[s.name]
-		if out[s.name] == "" {
-			out[s.name] = getenv(s.variable())
+		out[s.name] = s.fallback
+		if v := getenv(s.variable()); v != "" {
+			out[s.name], out[whence+s.name] = v, "the environment, "+s.variable()
+		}
+	}
+	flags.Visit(func(f *flag.Flag) { out[f.Name], out[whence+f.Name] = f.Value.String(), "the flag -"+f.Name })
+	if out[configFile] == "" {
+		return out, flags.Args(), nil
+	}
+	file, err := readSettings(out[configFile])
+	if err != nil {
+		return nil, nil, err
+	}
+	for name, v := range file {
+		if out[whence+name] == "" {
+			out[name], out[whence+name] = v.text, v.place
 		}
 	}
 	return out, flags.Args(), nil
@@ -123,25 +137,44 @@ func values(command string, args []string, getenv func(string) string, stderr io
 // configure turns the settings of serve into an app's configuration, or says which setting is wrong and how to mend it.
 func configure(v map[string]string, logger *slog.Logger) (app.Config, error) {
 	c := app.Config{Database: v["database"], Name: v["name"], Clock: time.Now, Logger: logger, Build: build(), Limits: verification.DefaultLimits()}
-	steps := []struct {
-		setting string
-		do      func() error
-	}{
+	err := inTurn(v, []step{
 		{"master-key-file", func() (err error) { c.Keys, err = masterKey(v); return err }},
 		{"origin", func() (err error) { c.Origins, c.RPID, err = origins(v["origin"], v["rp-id"]); return err }},
 		{"trusted-proxies", func() (err error) { c.TrustedProxies, err = prefixes(v["trusted-proxies"]); return err }},
+		{"log-addresses", func() (err error) { c.LogAddresses, err = app.ParseLogAddresses(v["log-addresses"]); return err }},
 		{"hold-…, no-passkey-for", func() (err error) { c.Policy, c.Holds, err = tightened(v); return err }},
 		{"catalogue", func() (err error) { c.Catalogue, err = catalogue(v["catalogue"]); return err }},
 		{"apps", func() (err error) { c.Apps, err = apps(v["apps"]); return err }},
 		{"recordings, s3-…, recording-…, support-retention", func() error { return recordings(v, &c) }},
 		{"smtp-…, sms-…", func() (err error) { c.Carriers, err = carriers(v); return err }},
-	}
+	})
+	return c, err
+}
+
+// step reads one setting, or several that belong together.
+type step struct {
+	setting string
+	do      func() error
+}
+
+// inTurn takes the steps up to the first that fails, and says of which setting that is and where its value stands.
+func inTurn(v map[string]string, steps []step) error {
 	for _, s := range steps {
-		if err := s.do(); err != nil {
-			return c, fmt.Errorf("setting %s: %w", s.setting, err)
+		err := s.do()
+		if err == nil {
+			continue
 		}
+		// Where several settings belong together, the error begins with the name of the one that is wrong.
+		name, _, _ := strings.Cut(err.Error(), ": ")
+		if _, known := v[name]; !known {
+			name = s.setting
+		}
+		if from := v[whence+name]; from != "" {
+			return fmt.Errorf("setting %s (from %s): %w", s.setting, from, err)
+		}
+		return fmt.Errorf("setting %s: %w", s.setting, err)
 	}
-	return c, nil
+	return nil
 }
 
 // recordings reads where recordings are kept, how much is taken, and for how long. Whether it works there is tried while it serves.

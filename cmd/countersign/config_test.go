@@ -9,18 +9,22 @@ import (
 	"strings"
 	"testing"
 
+	"countersign/internal/observe"
 	"countersign/internal/secret"
 )
 
 var update = flag.Bool("update", false, "write the generated parts of the documentation")
 
-const (
-	begin = "<!-- generated: countersign config -->\n"
-	end   = "<!-- end -->\n"
-)
-
 func TestReferenceIsCurrent(t *testing.T) {
-	path := filepath.Join("..", "..", "docs", "configuration.md")
+	generated(t, "configuration.md", "countersign config", Reference())
+	generated(t, "operations.md", "metrics", observe.Reference())
+}
+
+// generated holds a part of a document to what generates it.
+func generated(t *testing.T, document, from, want string) {
+	t.Helper()
+	begin, end := "<!-- generated: "+from+" -->\n", "<!-- end -->\n"
+	path := filepath.Join("..", "..", "docs", document)
 	b, err := os.ReadFile(path)
 	if err != nil {
 		t.Fatal(err)
@@ -30,7 +34,7 @@ func TestReferenceIsCurrent(t *testing.T) {
 	if !ok || !ok2 {
 		t.Fatalf("%s lacks the marks of its generated part", path)
 	}
-	want := head + begin + Reference() + end + tail
+	want = head + begin + want + end + tail
 	if *update {
 		if err := os.WriteFile(path, []byte(want), 0o644); err != nil {
 			t.Fatal(err)
@@ -38,7 +42,7 @@ func TestReferenceIsCurrent(t *testing.T) {
 		return
 	}
 	if string(b) != want {
-		t.Errorf("%s is not what `countersign config` prints: run make docs", path)
+		t.Errorf("%s is not what its source says: run make docs", path)
 	}
 }
 

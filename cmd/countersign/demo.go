@@ -62,7 +62,7 @@ func runDemo(ctx context.Context, args []string, stdout, stderr io.Writer) error
   Data is kept in %s. Ctrl-C ends the demo.
 
 `, actual, demo.Accounts[0].Email, demo.Accounts[0].Password, demo.Accounts[1].Email, demo.Accounts[1].Password, actual, invitation, folder)
-	return serve(ctx, d.App, d.Handler, logger, listeners...)
+	return serve(ctx, d.App, d.Handler, logger, stopping{limit: 15 * time.Second}, listeners...)
 }
 
 // loopback listens on both loopback addresses at one port. Machines without IPv6 get along with one; where another program has

@@ -12,12 +12,10 @@ import (
 	"time"
 
 	"countersign/internal/app"
+	"countersign/internal/observe"
 	"countersign/internal/secret"
 	"countersign/internal/webapp"
 )
-
-// drain is how long requests under way may take after a stop was asked for.
-const drain = 15 * time.Second
 
 func runServe(ctx context.Context, args []string, getenv func(string) string, stderr io.Writer) error {
 	v, rest, err := values("serve", args, getenv, stderr)
@@ -27,26 +25,43 @@ func runServe(ctx context.Context, args []string, getenv func(string) string, st
 	if len(rest) > 0 {
 		return fmt.Errorf("serve takes no arguments beside its settings, but got %q", rest)
 	}
-	logger := slog.New(slog.NewJSONHandler(stderr, nil))
+	o, err := operating(v, getenv)
+	if err != nil {
+		return err
+	}
+	logger := slog.New(observe.WithTrace(slog.NewJSONHandler(stderr, &slog.HandlerOptions{Level: o.level})))
 	c, err := configure(v, logger)
 	if err != nil {
 		return err
 	}
 	c.Web = webapp.Handler()
+	seen, err := o.observer(ctx, logger)
+	if err != nil {
+		return err
+	}
+	defer seen.close()
+	c.Observer = seen.observer
 	a, err := app.New(ctx, c)
 	if err != nil {
 		return err
 	}
 	listener, err := net.Listen("tcp", v["listen"])
 	if err != nil {
-		return errors.Join(err, a.Close())
+		return errors.Join(fmt.Errorf("setting listen: %w", err), a.Close())
 	}
 	logger.Info("serving", "listen", listener.Addr().String(), "origins", c.Origins, "rp_id", c.RPID, "build", c.Build)
-	return serve(ctx, a, a.Handler, logger, listener)
+	seen.show()
+	return serve(ctx, a, a.Handler, logger, o.stop, listener)
+}
+
+// stopping is how a service stops.
+type stopping struct {
+	// delay is how long it goes on as before, but unready; limit is how long requests under way may take after that.
+	delay, limit time.Duration
 }
 
 // serve answers on the listeners until ctx is done, then lets what is under way end.
-func serve(ctx context.Context, a *app.App, h http.Handler, logger *slog.Logger, listeners ...net.Listener) error {
+func serve(ctx context.Context, a *app.App, h http.Handler, logger *slog.Logger, s stopping, listeners ...net.Listener) error {
 	app.Tune()
 	server := app.Serving(h, logger)
 	background, stop := context.WithCancel(context.Background())
@@ -60,16 +75,32 @@ func serve(ctx context.Context, a *app.App, h http.Handler, logger *slog.Logger,
 	var err error
 	select {
 	case <-ctx.Done():
-		logger.Info("stopping")
-		limit, cancel := context.WithTimeout(context.Background(), drain)
-		defer cancel()
-		err = server.Shutdown(limit)
+		err = drain(a, server, logger, s)
 	case err = <-failed:
 		server.Close()
 	}
 	stop()
 	work.Wait()
-	return errors.Join(err, a.Close())
+	err = errors.Join(err, a.Close())
+	if err == nil {
+		logger.Info("stopped")
+	}
+	return err
+}
+
+// drain says that the service is stopping, answers as before until that can have been heard, and then only what is under way.
+func drain(a *app.App, server *http.Server, logger *slog.Logger, s stopping) error {
+	a.API.Stopping()
+	logger.Info("stopping", "drain_delay", s.delay.String(), "under_way", a.API.UnderWay())
+	<-time.After(s.delay)
+	limit, cancel := context.WithTimeout(context.Background(), s.limit)
+	defer cancel()
+	err := server.Shutdown(limit)
+	if errors.Is(err, context.DeadlineExceeded) {
+		err = fmt.Errorf("%d requests were still under way after %s, and were broken off", a.API.UnderWay(), s.limit)
+		server.Close()
+	}
+	return err
 }
 
 func runKeys(args []string, stdout io.Writer) error {

@@ -183,6 +183,9 @@ func (s *Service) finishLogin(tx *store.Tx, c *verification.Completed) (*verific
 // LoginOptions makes the options for signing in with a discoverable passkey. It stores nothing.
 func (s *Service) LoginOptions(c verification.Caller) (json.RawMessage, error) {
 	e := s.Engine
+	if e.Meter != nil {
+		e.Meter.Challenged(string(policy.Login))
+	}
 	challenge := verification.SealChallenge(e.Keys, e.DB.Epoch(), e.DB.Now(), verification.LoginChallenge, c.Origin, e.RP.ID)
 	return passkey.Assertion{RP: e.RP, Origin: c.Origin, Challenge: challenge}.Options(nil)
 }
@@ -222,7 +225,12 @@ func (s *Service) LoginWithPasskey(ctx context.Context, c verification.Caller, c
 		if err != nil {
 			return s.refuseLogin(tx, c, k.AccountID, err)
 		}
-		signedIn, err = s.signIn(tx, k.AccountID, c, known, "passkey", k.ID, since(expires.Add(-verification.ChallengeLife), tx.Now))
+		if signedIn, err = s.signIn(tx, k.AccountID, c, known, "passkey", k.ID, since(expires.Add(-verification.ChallengeLife), tx.Now)); err == nil {
+			e.Count(tx, func(m verification.Meter) {
+				m.Ceremony(string(policy.Login), "ok")
+				m.Completed(string(policy.Login), "passkey")
+			})
+		}
 		return err
 	})
 	return signedIn, err
@@ -247,12 +255,14 @@ func (s *Service) refuseLogin(tx *store.Tx, c verification.Caller, accountID str
 		return err
 	}
 	if suspended != nil {
+		s.Engine.CountCeremony(tx, policy.Login, suspended)
 		return store.Keep(suspended)
 	}
 	r, reason := verification.Refused(cause)
 	if r == nil {
 		return cause
 	}
+	s.Engine.CountCeremony(tx, policy.Login, r)
 	event := c.Event(accountID, "login.refused", false, map[string]string{"method": "passkey", "code": r.Code})
 	event.Internal = reason
 	if err := s.Engine.Note(tx, c, event); err != nil {

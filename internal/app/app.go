@@ -25,6 +25,7 @@ import (
 	"countersign/internal/desk"
 	"countersign/internal/httpapi"
 	"countersign/internal/notice"
+	"countersign/internal/observe"
 	"countersign/internal/passkey"
 	"countersign/internal/password"
 	"countersign/internal/policy"
@@ -40,6 +41,12 @@ type AppVersion = httpapi.AppVersion
 
 // LoadApps reads a list of native clients, as JSON, and says what is wrong with it.
 func LoadApps(r io.Reader) ([]AppVersion, error) { return httpapi.LoadApps(r) }
+
+// LogAddresses is how much of a client's address is logged.
+type LogAddresses = httpapi.LogAddresses
+
+// ParseLogAddresses reads how much of a client's address is to be logged.
+func ParseLogAddresses(text string) (LogAddresses, error) { return httpapi.ParseLogAddresses(text) }
 
 // Config is what an installation decides. Every field must be set unless it says otherwise.
 type Config struct {
@@ -59,6 +66,10 @@ type Config struct {
 	Carriers map[string]delivery.Carrier
 	Clock    func() time.Time
 	Logger   *slog.Logger
+	// LogAddresses is how much of a client's address is logged; "" is nothing.
+	LogAddresses LogAddresses
+	// Observer watches from outside; nil where nobody does.
+	Observer *observe.Observer
 	Build    string
 	// Web serves what is not the API; nil for none.
 	Web http.Handler
@@ -102,9 +113,10 @@ type App struct {
 	Handler     http.Handler
 	Worker      *delivery.Worker
 
-	logger *slog.Logger
-	clock  func() time.Time
-	hasher *password.Hasher
+	logger   *slog.Logger
+	clock    func() time.Time
+	hasher   *password.Hasher
+	observer *observe.Observer // nil where nobody watches
 }
 
 // New opens the database and puts everything together. Run starts what works in the background.
@@ -144,7 +156,7 @@ func New(ctx context.Context, c Config) (*App, error) {
 	}
 	a.Desk.TryStore = a.Recordings.TryStore
 	a.API = &httpapi.Server{
-		Config: httpapi.Config{Origins: c.Origins, TrustedProxies: c.TrustedProxies, Name: c.Name, Demo: c.Demo, Build: c.Build, Apps: c.Apps, PieceTime: c.PieceTime},
+		Config: httpapi.Config{Origins: c.Origins, TrustedProxies: c.TrustedProxies, Name: c.Name, Demo: c.Demo, Build: c.Build, Apps: c.Apps, PieceTime: c.PieceTime, LogAddresses: c.LogAddresses},
 		Engine: a.Engine, Accounts: a.Accounts, Withdrawals: a.Withdrawals, Support: a.Support, Recordings: a.Recordings, Desk: a.Desk, Logger: c.Logger, App: c.Web, OpenAPI: api.OpenAPI,
 	}
 	if c.Fiat != nil {
@@ -152,6 +164,9 @@ func New(ctx context.Context, c Config) (*App, error) {
 	}
 	a.Handler = a.API.Handler()
 	a.Worker = &delivery.Worker{Outbox: db, Carriers: c.Carriers, Now: db.Now, Logger: c.Logger, Wake: db.Wake(), Poll: time.Second}
+	if c.Observer != nil {
+		a.watch(c.Observer)
+	}
 	return a, nil
 }
 
@@ -247,8 +262,15 @@ func (a *App) every(ctx context.Context, d time.Duration, name string, fn func(c
 	ticker := time.NewTicker(d)
 	defer ticker.Stop()
 	for {
-		if err := fn(ctx); err != nil && ctx.Err() == nil {
+		err := fn(ctx)
+		if ctx.Err() != nil {
+			return
+		}
+		if err != nil {
 			a.logger.Error("background work failed", "work", name, "error", err)
+		}
+		if a.observer != nil {
+			a.observer.Worked(name, err == nil, a.clock())
 		}
 		select {
 		case <-ctx.Done():

@@ -18,6 +18,7 @@ var allowed = map[string]string{
 	"internal/contact":  "",
 	"internal/delivery": "internal/policy",
 	"internal/media":    "",
+	"internal/observe":  "",
 	"internal/passkey":  "",
 	"internal/password": "",
 	// Makes the list of common passwords; run by hand.
@@ -39,14 +40,14 @@ var allowed = map[string]string{
 	"internal/desk": "internal/contact internal/delivery internal/notice internal/passkey internal/policy internal/refusal internal/secret internal/store internal/verification",
 
 	"internal/httpapi": "internal/account internal/desk internal/password internal/policy internal/refusal internal/secret internal/store internal/support internal/verification internal/withdrawal",
-	"internal/app": "api internal/account internal/asset internal/blob internal/delivery internal/desk internal/httpapi internal/notice internal/passkey internal/password internal/policy internal/secret " +
+	"internal/app": "api internal/account internal/asset internal/blob internal/delivery internal/desk internal/httpapi internal/notice internal/observe internal/passkey internal/password internal/policy internal/secret " +
 		"internal/store internal/support internal/verification internal/withdrawal",
 	"internal/demo": "internal/account internal/app internal/asset internal/delivery internal/desk internal/policy internal/secret internal/store internal/totp internal/verification internal/withdrawal",
 
 	// Fills a demo's database for the browser tests.
 	"web/e2e/tools/manypasskeys": "internal/policy internal/secret internal/store",
 
-	"cmd/countersign": "internal/app internal/asset internal/blob internal/delivery internal/demo internal/desk internal/policy internal/secret internal/store internal/support internal/verification internal/webapp",
+	"cmd/countersign": "internal/app internal/asset internal/blob internal/delivery internal/demo internal/desk internal/observe internal/policy internal/secret internal/store internal/support internal/verification internal/webapp",
 }
 
 // testOnly are packages that no program may import.

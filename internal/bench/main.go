@@ -25,6 +25,7 @@ import (
 	"countersign/internal/app"
 	"countersign/internal/asset"
 	"countersign/internal/delivery"
+	"countersign/internal/observe"
 	"countersign/internal/policy"
 	"countersign/internal/secret"
 	"countersign/internal/softkey"
@@ -38,11 +39,17 @@ func main() {
 	logins := flag.Int("logins", 24000, "logins in one measurement")
 	most := flag.Int("accounts", 1_000_000, "accounts in the large database")
 	profile := flag.String("profile", "", "write a CPU profile of the server with the small database to this file")
+	watched := flag.Bool("watched", false, "measure what metrics and traces cost, and nothing else")
+	metrics := flag.Bool("metrics", false, "with -serve: keep metrics")
+	traces := flag.String("traces", "", "with -serve: send traces to this collector")
 	flag.Parse()
 	var err error
-	if *child != "" {
-		err = serve(*child, *profile)
-	} else {
+	switch {
+	case *child != "":
+		err = serve(*child, *profile, *metrics, *traces)
+	case *watched:
+		err = measureWatched(*logins)
+	default:
 		err = measure(*logins, *most, *profile)
 	}
 	if err != nil {
@@ -66,12 +73,21 @@ func config(folder, origin string) (app.Config, error) {
 
 const origin = "http://localhost:8089"
 
-func serve(folder, profile string) error {
+func serve(folder, profile string, metrics bool, traces string) error {
 	app.Tune()
 	ctx := context.Background()
 	c, err := config(folder, origin)
 	if err != nil {
 		return err
+	}
+	if metrics || traces != "" {
+		to, err := observe.ParseTraces(traces, os.Getenv)
+		if err != nil {
+			return err
+		}
+		if c.Observer, err = observe.New(ctx, observe.Options{Build: "bench", Metrics: metrics, Traces: to, Logger: c.Logger}); err != nil {
+			return err
+		}
 	}
 	a, err := app.New(ctx, c)
 	if err != nil {

@@ -34,6 +34,8 @@ const (
 type setup struct {
 	accounts, passkeys int
 	profile            string // where the server writes a CPU profile; "" for nowhere
+	metrics            bool
+	traces             string // the collector that gets traces; "" for none
 }
 
 // server is the measured process, with those who can log in to it.
@@ -72,7 +74,7 @@ func (r *server) begin(s setup) error {
 	if err != nil {
 		return err
 	}
-	r.process = exec.Command(self, "-serve", r.folder, "-profile", s.profile)
+	r.process = exec.Command(self, "-serve", r.folder, "-profile", s.profile, fmt.Sprintf("-metrics=%t", s.metrics), "-traces", s.traces)
 	r.process.Stderr = os.Stderr
 	began := time.Now()
 	if err := r.process.Start(); err != nil {

@@ -58,6 +58,8 @@ type Worker struct {
 	Wake <-chan struct{}
 	// Poll is how often the outbox is looked at without being woken; zero is 2 s.
 	Poll time.Duration
+	// Observer is told of every attempt; nil where nobody wants to know.
+	Observer Observer
 }
 
 // Run drains the outbox until ctx is done. Then it gives messages on their way 5 seconds, puts those waiting back for
@@ -163,14 +165,18 @@ func (w *Worker) deliver(ctx context.Context, item Item) error {
 	if item.Message.Channel == ChannelNone {
 		return w.note(ctx, item, func(ctx context.Context) error { return w.Outbox.Sent(ctx, item.ID, w.Now()) })
 	}
+	began := time.Now() //nolint:forbidigo // a duration, not a time that rules depend on
 	if expired(item, w.Now()) {
+		w.observe(ctx, item, nil, hadExpired, began)
 		return w.fail(ctx, item, fmt.Errorf("expired: %w", ErrPermanent))
 	}
 	carrier, ok := w.Carriers[item.Message.Channel]
 	if !ok {
 		return w.fail(ctx, item, errors.New("no carrier for this channel"))
 	}
-	if err := send(ctx, carrier, item.Message); err != nil {
+	err := send(ctx, carrier, item.Message)
+	w.observe(ctx, item, carrier, outcome(err), began)
+	if err != nil {
 		return w.fail(ctx, item, err)
 	}
 	w.Logger.Info("message sent", "message", item.ID, "channel", item.Message.Channel, "attempt", item.Attempts)

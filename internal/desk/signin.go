@@ -15,6 +15,9 @@ import (
 	"countersign/internal/verification"
 )
 
+// signInPurpose is what operators' ceremonies are counted as.
+const signInPurpose = "operator.login"
+
 // The purposes of the challenges of the desk. A challenge for an invitation names that invitation.
 const signInChallenge = "operator-login"
 
@@ -242,7 +245,9 @@ func (s *Service) Login(ctx context.Context, c Caller, credential json.RawMessag
 		if err := s.checkPasskey(tx, c, o, resp); err != nil {
 			return s.refuseSignIn(tx, c, "desk.sign_in_refused", o, err)
 		}
-		out, err = s.signIn(tx, c, o, "desk.signed_in")
+		if out, err = s.signIn(tx, c, o, "desk.signed_in"); err == nil {
+			s.Engine.CountCeremony(tx, signInPurpose, nil)
+		}
 		return err
 	})
 	return out, err
@@ -326,6 +331,7 @@ func (s *Service) refuseSignIn(tx *store.Tx, c Caller, kind string, o *store.Ope
 	if r == nil {
 		return cause
 	}
+	s.Engine.CountCeremony(tx, signInPurpose, r)
 	c.Operator, c.Session = o, nil
 	event := c.Event("", kind, false, map[string]string{"code": r.Code})
 	event.Internal = reason

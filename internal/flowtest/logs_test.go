@@ -8,6 +8,7 @@ import (
 	"encoding/hex"
 	"fmt"
 	"log/slog"
+	"net/netip"
 	"strings"
 	"sync"
 	"testing"
@@ -52,10 +53,12 @@ func (f *flaky) Send(ctx context.Context, m delivery.Message) error {
 	return fmt.Errorf("%w: 550 <%s>: rejected, it said %s", delivery.ErrPermanent, m.To, m.Code)
 }
 
-func TestNothingSecretOrPersonalIsLogged(t *testing.T) {
+func TestNothingSecretOrPersonalIsLoggedCountedOrTraced(t *testing.T) {
 	t.Parallel()
 	log := &lines{}
-	k := testkit.New(t, func(c *app.Config) {
+	outside := watchFromOutside(t, true)
+	k := testkit.New(t, outside.watches, func(c *app.Config) {
+		c.LogAddresses, c.TrustedProxies = "masked", []netip.Prefix{netip.MustParsePrefix("127.0.0.0/8")}
 		c.Logger = slog.New(slog.NewTextHandler(log, &slog.HandlerOptions{Level: slog.LevelDebug}))
 		for channel, carrier := range c.Carriers {
 			c.Carriers[channel] = &flaky{Carrier: carrier}
@@ -71,6 +74,7 @@ func TestNothingSecretOrPersonalIsLogged(t *testing.T) {
 	}
 	c := k.Full()
 	note(c.Browser)
+	c.From("203.0.113.77")
 	c.CreatePasskey()
 	c.Do(policy.SetPhrase, "", "copper heron")
 	c.Answer(saveAddress(c, "Cold storage", testkit.Tron).Verification()).OK()
@@ -139,6 +143,11 @@ func TestNothingSecretOrPersonalIsLogged(t *testing.T) {
 			secrets[found[1]] = true
 		}
 	}
+	secrets[c.ID] = true
+	for _, name := range []string{"203.0.113.77", "Safari on iPhone", "Mozilla"} {
+		secrets[name] = true
+	}
+	outside.tellsNobody(secrets)
 	log.mu.Lock()
 	defer log.mu.Unlock()
 	text := log.text.String()
@@ -154,6 +163,9 @@ func TestNothingSecretOrPersonalIsLogged(t *testing.T) {
 	}
 	if n := strings.Count(text, "msg=request"); n < 50 || codes < 15 || !strings.Contains(text, "message not sent") || !strings.Contains(text, "level=ERROR") {
 		t.Errorf("the test has seen %d requests and %d codes:\n%s", n, codes, text)
+	}
+	if !strings.Contains(text, "client=203.0.113.0/24") || !strings.Contains(text, "problem=login_refused") {
+		t.Error("the log lacks the client's network, or a problem's code")
 	}
 	// What is logged names routes, not paths.
 	if strings.Contains(text, "ver_") || strings.Contains(text, "wd_") {

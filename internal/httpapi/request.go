@@ -23,6 +23,7 @@ import (
 type request struct {
 	http   *http.Request
 	id     string
+	route  string // its template: a path may hold an identifier
 	caller verification.Caller
 	desk   desk.Caller // on the routes of the desk
 	bearer bool        // the session's token came in an Authorization header

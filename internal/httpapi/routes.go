@@ -440,12 +440,25 @@ func (s *Server) healthy(context.Context, *request) (any, error) {
 	return map[string]bool{"ok": true}, nil
 }
 
-func (s *Server) ready(ctx context.Context, _ *request) (any, error) {
-	if err := s.Engine.DB.Ping(ctx); err != nil {
-		return nil, refusal.New("unavailable", "The database does not answer.")
+// readyTime is how long the database may take to say that it is there.
+const readyTime = 2 * time.Second
+
+// ready answers whoever decides where requests go. A copy that stops says so before it stops: until that has been heard, requests come.
+func (s *Server) ready(ctx context.Context, rq *request) (any, error) {
+	if s.stopping.Load() {
+		return nil, refusal.New("unavailable", "This copy is stopping.")
+	}
+	ctx, cancel := context.WithTimeout(ctx, readyTime)
+	defer cancel()
+	if err := s.Engine.DB.Ready(ctx); err != nil {
+		rq.cause = err
+		return nil, refusal.New("unavailable", "The database does not answer, or lacks what this build needs.")
 	}
 	return map[string]bool{"ok": true}, nil
 }
+
+// Stopping makes the service unready, while it goes on answering.
+func (s *Server) Stopping() { s.stopping.Store(true) }
 
 func (s *Server) passkeyEndpoints(context.Context, *request) (any, error) {
 	base := s.Config.Origins[0]

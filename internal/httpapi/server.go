@@ -1,15 +1,13 @@
 // Package httpapi is the HTTP API: routes, the one adapter between HTTP and the flows, and problems.
 //
-// A request goes: Server.ServeHTTP → the route that it matches → access (public, or a session) → decode → the flow → answer.
-// The table in routes.go is the only place where routes are made.
+// A request goes: watch (its id, its one line in the log) → the route that it matches → access (public, or a session) → decode → the
+// flow → answer. The table in routes.go is the only place where routes are made.
 package httpapi
 
 import (
 	"cmp"
 	"context"
-	"encoding/hex"
 	"encoding/json"
-	"errors"
 	"fmt"
 	"io"
 	"log/slog"
@@ -18,12 +16,12 @@ import (
 	"net/http"
 	"net/netip"
 	"strings"
+	"sync/atomic"
 	"time"
 
 	"countersign/internal/account"
 	"countersign/internal/desk"
 	"countersign/internal/refusal"
-	"countersign/internal/secret"
 	"countersign/internal/support"
 	"countersign/internal/verification"
 	"countersign/internal/withdrawal"
@@ -47,6 +45,8 @@ type Config struct {
 	Apps []AppVersion
 	// PieceTime is how long one piece of a recording may take to arrive; 0 is a minute.
 	PieceTime time.Duration
+	// LogAddresses is how much of a client's address is logged.
+	LogAddresses LogAddresses
 }
 
 // Server answers API requests. Its fields are set once, before Handler is called.
@@ -63,11 +63,15 @@ type Server struct {
 	App http.Handler
 	// OpenAPI is the API's description.
 	OpenAPI []byte
+	// Observer watches requests; nil where nobody does.
+	Observer Observer
 
 	build    []string // the value of X-Build
 	secure   bool     // behind https: cookies are Secure, and browsers are told to stay there
 	browsers browsers
 	uploads  uploads
+	stopping atomic.Bool
+	underWay atomic.Int64
 }
 
 // Handler puts the routes together.
@@ -78,7 +82,7 @@ func (s *Server) Handler() http.Handler {
 	for _, rt := range s.Routes() {
 		mux.Handle(rt.Method+" "+rt.Path, s.adapt(rt))
 	}
-	mux.Handle("/v1/", s.adapt(Route{Access: Public, serve: func(_ context.Context, rq *request, w http.ResponseWriter) (any, error) {
+	mux.Handle("/v1/", s.adapt(Route{Path: "/v1/", Access: Public, serve: func(_ context.Context, rq *request, w http.ResponseWriter) (any, error) {
 		if allowed := methods(mux, rq.http); len(allowed) > 0 {
 			w.Header().Set("Allow", strings.Join(allowed, ", "))
 			return nil, refusal.New("method_not_allowed", "This route takes "+strings.Join(allowed, ", ")+".")
@@ -86,7 +90,7 @@ func (s *Server) Handler() http.Handler {
 		return nil, refusal.New("not_found", "There is no such route. GET /openapi.json lists them.")
 	}}))
 	if s.App != nil {
-		mux.Handle("/", s.App)
+		mux.Handle("/", s.page())
 	}
 	guard := http.NewCrossOriginProtection()
 	for _, origin := range s.Config.Origins {
@@ -94,10 +98,12 @@ func (s *Server) Handler() http.Handler {
 			panic(fmt.Sprintf("origin %q: %v", origin, err)) // refused when the configuration was read
 		}
 	}
-	guard.SetDenyHandler(s.adapt(Route{Access: Public, serve: func(context.Context, *request, http.ResponseWriter) (any, error) {
-		return nil, refusal.New("cross_origin", "Writes from other origins are refused.")
-	}}))
-	return s.headers(guard.Handler(mux))
+	guard.SetDenyHandler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		s.adapt(Route{Path: routeOf(mux, r), Access: Public, serve: func(context.Context, *request, http.ResponseWriter) (any, error) {
+			return nil, refusal.New("cross_origin", "Writes from other origins are refused.")
+		}}).ServeHTTP(w, r)
+	}))
+	return s.watch(s.headers(guard.Handler(mux)))
 }
 
 // methods are those by which a path has a route. They are not routes of their own, as "/v1/addresses/check" by every method
@@ -176,19 +182,16 @@ type written struct{}
 // adapt is the one way from HTTP to a flow and back.
 func (s *Server) adapt(rt Route) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		start := time.Now() //nolint:forbidigo // a duration for the log, not a time that rules depend on
-		rec := &recorder{ResponseWriter: w, status: http.StatusOK}
+		rec := w.(*recorder) // watch has made it
+		rq := s.enter(rec, r, rt.Path)
 		maps.Copy(rec.Header(), ofAPI)
 		rec.Header()["X-Build"] = s.build
-		r.Body = http.MaxBytesReader(rec, r.Body, cmp.Or(largeBodies[rt.Method+" "+rt.Path], maxBody))
-		rq := &request{http: r, id: hex.EncodeToString(secret.Random(8))}
-		rec.Header().Set("X-Request-Id", rq.id)
+		rq.http.Body = http.MaxBytesReader(rec, rq.http.Body, cmp.Or(largeBodies[rt.Method+" "+rt.Path], maxBody))
 		defer func() {
 			if cause := recover(); cause != nil {
 				rq.cause = fmt.Errorf("panic: %v", cause)
 				s.problem(rec, rq, rq.cause)
 			}
-			s.log(rt, rq, rec.status, time.Since(start))
 		}()
 		err := s.read(rq)
 		if err == nil {
@@ -264,36 +267,6 @@ func (s *Server) answer(rt Route, rq *request, w http.ResponseWriter, out any) e
 	}
 	return nil
 }
-
-// log writes the request's one line. Routes, not paths: a path may hold an identifier.
-func (s *Server) log(rt Route, rq *request, status int, took time.Duration) {
-	level := slog.LevelInfo
-	attrs := []slog.Attr{slog.String("request_id", rq.id), slog.String("method", rq.http.Method), slog.String("route", rt.Path), slog.Int("status", status),
-		slog.Duration("took", took)}
-	if rq.code != "" {
-		attrs = append(attrs, slog.String("code", rq.code))
-	}
-	if rq.cause != nil {
-		if !errors.Is(rq.cause, context.Canceled) {
-			level = slog.LevelError
-		}
-		attrs = append(attrs, slog.String("error", rq.cause.Error()))
-	}
-	s.Logger.LogAttrs(rq.http.Context(), level, "request", attrs...)
-}
-
-type recorder struct {
-	http.ResponseWriter
-	status int
-}
-
-func (r *recorder) WriteHeader(status int) {
-	r.status = status
-	r.ResponseWriter.WriteHeader(status)
-}
-
-// Unwrap lets http.ResponseController set deadlines.
-func (r *recorder) Unwrap() http.ResponseWriter { return r.ResponseWriter }
 
 // take makes a route's function from one that wants a decoded body.
 func take[In any](fn func(context.Context, *request, In) (any, error)) func(context.Context, *request, http.ResponseWriter) (any, error) {

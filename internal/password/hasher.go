@@ -68,6 +68,13 @@ func NewHasher(workers, queue int) *Hasher {
 	}
 }
 
+// Load tells how many hashes are being computed, how many wait for their turn, and
+// how many may do either.
+func (h *Hasher) Load() (running, waiting, limit int) {
+	running = len(h.running)
+	return running, max(0, len(h.admitted)-running), cap(h.admitted)
+}
+
 // Dummy returns a valid hash that no password is known to match, the same for
 // the life of the Hasher. Verifying against it costs what a real hash costs, so
 // that an unknown account answers as late as a known one.

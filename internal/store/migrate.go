@@ -84,6 +84,14 @@ func migrateOnce(ctx context.Context, db *sql.DB, dialect string, now time.Time)
 	return done, tx.Commit()
 }
 
+// migrations is the folder of those that this database has.
+func (db *DB) migrations() string {
+	if db.lite == nil {
+		return "migrations/postgres"
+	}
+	return "migrations/sqlite"
+}
+
 // Migrate applies what a database lacks, and returns the names of what it applied.
 func Migrate(ctx context.Context, location string, now time.Time) ([]string, error) {
 	db, dialect, err := connect(ctx, location)

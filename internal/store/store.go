@@ -27,6 +27,9 @@ var ErrClosed = errors.New("store: closed")
 
 // DB is an open database. Safe for concurrent use.
 type DB struct {
+	// Observer is told how updates go; nil where nobody wants to know. It is set before the first update.
+	Observer Observer
+
 	readers *sql.DB
 	writers []*writer
 	lite    *lite // nil on PostgreSQL
@@ -124,9 +127,6 @@ func (db *DB) release() error {
 	return errors.Join(errs...)
 }
 
-// Ping tells whether the database answers.
-func (db *DB) Ping(ctx context.Context) error { return db.readers.PingContext(ctx) }
-
 // Durability tells what a commit is worth: whether it has reached the disk when it is answered.
 func (db *DB) Durability(ctx context.Context) (found string, durable bool, err error) {
 	err = db.Update(ctx, func(tx *Tx) error {
@@ -169,6 +169,16 @@ func Kept(err error) bool {
 // Update runs fn in one serialisable transaction and returns after it is durable. An error of fn rolls back
 // all that it did, unless it is wrapped by Keep. fn must have no effect outside the transaction: it may run twice.
 func (db *DB) Update(ctx context.Context, fn func(*Tx) error) error {
+	if db.Observer == nil {
+		return db.update(ctx, fn)
+	}
+	began := time.Now() //nolint:forbidigo // a duration, not a time that rules depend on
+	err := db.update(ctx, fn)
+	db.Observer.Updated(ctx, began, time.Since(began), err)
+	return err
+}
+
+func (db *DB) update(ctx context.Context, fn func(*Tx) error) error {
 	j := &job{ctx: ctx, fn: fn, done: make(chan struct{})}
 	select {
 	case db.jobs <- j:
@@ -188,10 +198,13 @@ func (db *DB) Update(ctx context.Context, fn func(*Tx) error) error {
 		}
 	}
 	var k kept
-	if errors.As(j.err, &k) {
-		return k.error
+	if j.err != nil && !errors.As(j.err, &k) {
+		return j.err
 	}
-	return j.err
+	for _, do := range j.after {
+		do()
+	}
+	return k.error
 }
 
 // View runs fn on one consistent snapshot. What fn writes fails.

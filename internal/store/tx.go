@@ -29,6 +29,7 @@ type Tx struct {
 	view   *sql.Tx
 	depth  int
 	fresh  []string // texts that a view was the first to meet
+	after  []func() // what is to be done once this is durable
 	// aborted is the error after which PostgreSQL takes no more statements, until it is rolled back to a savepoint.
 	aborted error
 }
@@ -54,9 +55,11 @@ func (tx *Tx) savepoint(name string, fn func() error) error {
 		return err
 	}
 	tx.depth++
+	wanted := len(tx.after)
 	err := guard(fn)
 	tx.depth--
 	if err != nil && !Kept(err) {
+		tx.after = tx.after[:wanted]
 		if undo := tx.run("ROLLBACK TO " + name); undo != nil {
 			err = errors.Join(err, undo)
 		} else {

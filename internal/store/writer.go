@@ -18,6 +18,8 @@ type job struct {
 	fn   func(*Tx) error
 	err  error
 	done chan struct{}
+	// after is what the transaction wants done once it is durable.
+	after []func()
 }
 
 // A writer runs the updates that wait, as many as there are in one transaction, and answers each after the commit. SQLite has one,
@@ -62,8 +64,12 @@ func (w *writer) run() {
 
 // batch runs j and the updates that wait behind it, commits them together, and answers them.
 func (w *writer) batch(j *job) {
+	began := w.db.batchBegins()
 	batch := []*job{j}
 	err := w.settle(&batch, true)
+	if w.db.Observer != nil {
+		w.db.Observer.Committed(len(batch), time.Since(began))
+	}
 	if w.queued && err == nil {
 		select {
 		case w.db.wake <- struct{}{}:
@@ -99,6 +105,7 @@ func (w *writer) settle(batch *[]*job, more bool) (err error) {
 		if err = w.connect(ctx); err == nil {
 			err = w.together(ctx, batch, more)
 			if errors.Is(err, errUndo) && len(*batch) > 1 {
+				w.retried("batch_undone")
 				err = w.apart(ctx, *batch)
 			}
 			more = false
@@ -110,6 +117,11 @@ func (w *writer) settle(batch *[]*job, more bool) (err error) {
 		if conflict && try == 2 && len(*batch) > 1 {
 			return w.singly(*batch)
 		}
+		if conflict {
+			w.retried("conflict")
+		} else {
+			w.retried("connection_lost")
+		}
 		// Whoever met meets again, unless one of them waits longer.
 		wait := time.Duration(1+rand.IntN(4<<min(try, 5))) * time.Millisecond
 		if errors.Is(err, errLost) {
@@ -120,6 +132,12 @@ func (w *writer) settle(batch *[]*job, more bool) (err error) {
 		case <-ctx.Done():
 			return fmt.Errorf("%w: %w", ErrUnavailable, err)
 		}
+	}
+}
+
+func (w *writer) retried(reason string) {
+	if w.db.Observer != nil {
+		w.db.Observer.Retried(reason)
 	}
 }
 
@@ -145,6 +163,7 @@ func (w *writer) together(ctx context.Context, batch *[]*job, more bool) error {
 			tx := w.newTx(ctx)
 			if j.err = j.ctx.Err(); j.err == nil {
 				j.err = tx.whole(guard(func() error { return j.fn(tx) }))
+				j.after = tx.after
 				if w.broken != nil {
 					return w.broken
 				}
@@ -190,6 +209,7 @@ func (w *writer) apart(ctx context.Context, batch []*job) error {
 			tx := w.newTx(ctx)
 			if j.err = j.ctx.Err(); j.err == nil {
 				j.err = tx.savepoint("one_update", func() error { return tx.whole(j.fn(tx)) })
+				j.after = tx.after
 				if w.broken != nil {
 					return w.broken
 				}

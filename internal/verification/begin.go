@@ -158,6 +158,7 @@ func (e *Engine) add(tx *store.Tx, c Caller, v *store.Verification, p Payload, k
 	if err := tx.AddVerification(v, payload); err != nil {
 		return err
 	}
+	e.Count(tx, func(m Meter) { m.Begun(string(v.Purpose)) })
 	hints := map[policy.Kind]string{policy.Email: hint}
 	if v.AccountID != "" {
 		factors, err := tx.Factors(v.AccountID)

@@ -174,6 +174,7 @@ func (e *Engine) finish(tx *store.Tx, c Caller, v *store.Verification, a *store.
 		return nil, err
 	}
 	v.Status = store.Done
+	e.Count(tx, func(m Meter) { m.Completed(string(v.Purpose), v.ProvenBy) })
 	if err := e.observe(tx, c, v, StepDone); err != nil {
 		return nil, err
 	}

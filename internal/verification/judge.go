@@ -45,6 +45,7 @@ func (j *judge) all(answers Answers, passwordOK bool) error {
 			j.results[name] = NotAsked
 		case !f.MatchedAt.IsZero():
 			j.results[name] = Matched
+			continue // counted when it matched
 		case j.wrong >= j.left:
 			j.results[name] = Wrong
 			j.wrong++
@@ -52,6 +53,9 @@ func (j *judge) all(answers Answers, passwordOK bool) error {
 			if err := j.one(name, f, digits(code)); err != nil {
 				return err
 			}
+		}
+		if verdict := j.results[name]; f != nil {
+			j.e.Count(j.tx, func(m Meter) { m.CodeChecked(channel(f.Kind), verdict) })
 		}
 	}
 	return nil

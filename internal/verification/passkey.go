@@ -44,6 +44,7 @@ func (e *Engine) Challenge(ctx context.Context, c Caller, id string) (*Challenge
 		if err != nil {
 			return err
 		}
+		e.Count(tx, func(m Meter) { m.Challenged(string(v.Purpose)) })
 		return e.observe(tx, c, v, StepOptionsIssued)
 	})
 	return out, err
@@ -185,6 +186,7 @@ func (e *Engine) SubmitPasskey(ctx context.Context, c Caller, id string, credent
 		if view, err = e.advance(tx, c, v, a, done); err != nil && !store.Kept(err) {
 			return e.refusePasskey(tx, c, v, err)
 		}
+		e.CountCeremony(tx, v.Purpose, err)
 		return err
 	})
 	return view, err
@@ -339,6 +341,7 @@ func (e *Engine) refusePasskey(tx *store.Tx, c Caller, v *store.Verification, ca
 			return cause
 		}
 	}
+	e.CountCeremony(tx, v.Purpose, r)
 	event := c.Event(v.AccountID, "passkey.refused", false, map[string]string{"purpose": string(v.Purpose), "code": r.Code})
 	event.Internal = reason
 	if err := e.Note(tx, c, event); err != nil {

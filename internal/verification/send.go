@@ -103,6 +103,7 @@ func (e *Engine) send(tx *store.Tx, c Caller, v *store.Verification, a *store.Ac
 	if err := tx.SetCode(f, e.codeMAC(v, f, code), tx.Now.Add(CodeLife)); err != nil {
 		return err
 	}
+	e.Count(tx, func(m Meter) { m.CodeSent(channel(f.Kind), "sent") })
 	return e.Notifier.Code(tx, v.AccountID, f.Kind, to, info)
 }
 
@@ -120,6 +121,7 @@ func (e *Engine) pretend(tx *store.Tx, c Caller, v *store.Verification, f *store
 	if err := tx.SetCode(f, e.codeMAC(v, f, code), tx.Now.Add(CodeLife)); err != nil {
 		return err
 	}
+	e.Count(tx, func(m Meter) { m.CodeSent(channel(f.Kind), "withheld") })
 	return e.Notifier.Decoy(tx, f.Kind, e.codeInfo(tx, c, v, code))
 }
 

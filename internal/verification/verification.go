@@ -230,6 +230,8 @@ type Engine struct {
 	PasskeyList func(tx *store.Tx, accountID string, c Caller, cursor string, limit int) (any, error)
 	// Observe is told of every step that a verification takes, in the transaction that takes it; nil where nobody wants to know.
 	Observe func(tx *store.Tx, c Caller, v *store.Verification, step string, data map[string]string) error
+	// Meter counts what has happened, once it is durable; nil where nobody wants to know.
+	Meter Meter
 }
 
 // The steps that Observe is told of.
@@ -250,6 +252,9 @@ func (e *Engine) observe(tx *store.Tx, c Caller, v *store.Verification, step str
 }
 
 func (e *Engine) observeRefusal(tx *store.Tx, c Caller, v *store.Verification, code string) error {
+	if v != nil {
+		e.Count(tx, func(m Meter) { m.Refused(string(v.Purpose), code) })
+	}
 	if e.Observe == nil || v == nil {
 		return nil
 	}

@@ -1,0 +1,24 @@
+package app
+
+import (
+	"context"
+
+	"countersign/internal/observe"
+)
+
+// watch tells every part of who watches. It comes before the first request.
+func (a *App) watch(o *observe.Observer) {
+	a.observer = o
+	a.DB.Observer, a.API.Observer, a.Engine.Meter, a.Worker.Observer = o, o, o, o
+	o.Watch(observe.Sources{
+		UnderWay: a.API.UnderWay, Waiting: a.DB.Waiting, Hashing: a.hasher.Load, Behind: a.DB.Behind, Now: a.DB.Now,
+		Backlog: func(ctx context.Context) ([]observe.Backlog, error) {
+			found, err := a.DB.Backlog(ctx)
+			out := make([]observe.Backlog, len(found))
+			for i, b := range found {
+				out[i] = observe.Backlog(b)
+			}
+			return out, err
+		},
+	})
+}

@@ -1,0 +1,44 @@
+package delivery
+
+import (
+	"context"
+	"errors"
+	"time"
+)
+
+// Observer is told of every attempt to send a message: the channel, the carrier's name, what came of it and how long it took.
+type Observer interface {
+	Attempted(ctx context.Context, channel, carrier, outcome string, began time.Time, took time.Duration)
+}
+
+// Named is a Carrier with a name of its own. Another goes by its channel's.
+type Named interface{ Name() string }
+
+// What comes of an attempt.
+const (
+	wasSent    = "sent"
+	wasRefused = "refused" // for good
+	hasFailed  = "failed"  // and is tried again
+	hadExpired = "expired" // before it was tried
+)
+
+func outcome(err error) string {
+	switch {
+	case err == nil:
+		return wasSent
+	case errors.Is(err, ErrPermanent):
+		return wasRefused
+	}
+	return hasFailed
+}
+
+func (w *Worker) observe(ctx context.Context, item Item, carrier Carrier, outcome string, began time.Time) {
+	if w.Observer == nil {
+		return
+	}
+	name := item.Message.Channel
+	if named, ok := carrier.(Named); ok {
+		name = named.Name()
+	}
+	w.Observer.Attempted(ctx, item.Message.Channel, name, outcome, began, time.Since(began))
+}
