@@ -67,7 +67,7 @@ export async function sharesThisTab(customer: Customer, { noisy = false } = {}):
     if (!noisy) return;
     const Real = MediaRecorder;
     window.MediaRecorder = class extends Real {
-      constructor(stream: MediaStream, options: MediaRecorderOptions) {
+      constructor(stream: MediaStream, options?: MediaRecorderOptions) {
         super(stream, { ...options, videoBitsPerSecond: 40_000_000 });
       }
     };
