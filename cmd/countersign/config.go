@@ -143,7 +143,7 @@ func configure(v map[string]string, logger *slog.Logger) (app.Config, error) {
 	return c, nil
 }
 
-// recordings reads where recordings are kept, how much is taken, and for how long. Whether it works there is tried at the start.
+// recordings reads where recordings are kept, how much is taken, and for how long. Whether it works there is tried while it serves.
 func recordings(v map[string]string, c *app.Config) error {
 	c.Recordings = v["recordings"]
 	c.RecordingsAccess = blob.Access{Endpoint: v["s3-endpoint"], Region: v["s3-region"], AccessKey: v["s3-access-key"], SecretKey: v["s3-secret-key"]}

@@ -3,8 +3,10 @@ package main
 import (
 	"context"
 	"errors"
+	"flag"
 	"fmt"
 	"io"
+	"os"
 	"time"
 
 	"countersign/internal/app"
@@ -20,6 +22,9 @@ func runOperators(ctx context.Context, args []string, getenv func(string) string
 	}
 	v, rest, err := values("operators invite", args[1:], getenv, stderr)
 	if err != nil {
+		if errors.Is(err, flag.ErrHelp) {
+			fmt.Fprintln(stderr, how)
+		}
 		return err
 	}
 	if len(rest) != 3 {
@@ -31,6 +36,10 @@ func runOperators(ctx context.Context, args []string, getenv func(string) string
 	}
 	if c.Origins, c.RPID, err = origins(v["origin"], v["rp-id"]); err != nil {
 		return fmt.Errorf("setting origin: %w", err)
+	}
+	// Opening makes a database where there is none, and the link would be one to nowhere.
+	if _, err := os.Stat(c.Database); err != nil {
+		return fmt.Errorf("setting database: %w; name the one that the service runs on, which makes it when it first starts", err)
 	}
 	invited, err := app.InviteOperator(ctx, c, desk.Person{Name: rest[0], Email: rest[1], Role: desk.Role(rest[2])}, v["smtp-host"] != "")
 	if err != nil {

@@ -1,12 +1,16 @@
 package main
 
 import (
+	"errors"
+	"io/fs"
+	"os"
 	"path/filepath"
 	"strings"
 	"testing"
 	"time"
 
 	"countersign/internal/secret"
+	"countersign/internal/store"
 )
 
 // What the command needs is the database, its key and the origin: no carrier, and nothing of what serve asks for.
@@ -19,6 +23,24 @@ func TestOperatorsInviteNeedsTheDatabaseTheKeyAndTheOriginAlone(t *testing.T) {
 		var out, complaints strings.Builder
 		err := runOperators(t.Context(), args, getenv, time.Now, &out, &complaints)
 		return out.String(), err
+	}
+	// A mistyped name makes no database, and no link that nobody serves.
+	if out, err := invite("invite", "Tomas Keller", "tomas@bank.example", "admin"); err == nil || out != "" || !strings.Contains(err.Error(), "setting database") {
+		t.Fatalf("%s, %v", out, err)
+	}
+	if _, err := os.Stat(database); !errors.Is(err, fs.ErrNotExist) {
+		t.Fatalf("the database: %v", err)
+	}
+	master, err := secret.ParseKeys(key)
+	if err != nil {
+		t.Fatal(err)
+	}
+	db, err := store.Open(t.Context(), database, master, time.Now)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := db.Close(); err != nil {
+		t.Fatal(err)
 	}
 	out, err := invite("invite", "Tomas Keller", "tomas@bank.example", "admin")
 	if err != nil || !strings.HasPrefix(out, "https://bank.example/operator/accept#") || !strings.Contains(out, "Tomas Keller") {

@@ -128,10 +128,10 @@ func New(ctx context.Context, c Config) (*App, error) {
 	maps.Copy(a.Engine.Actions, a.Withdrawals.Actions())
 	a.Support = &support.Service{Engine: a.Engine, Retention: c.SupportRetention, Limits: support.DefaultLimits()}
 	a.Engine.Observe = a.Support.Observe
-	if a.Recordings, err = recordings(ctx, c, a.Engine); err != nil {
+	if a.Recordings, err = recordings(c, a.Engine); err != nil {
 		return nil, errors.Join(err, db.Close())
 	}
-	a.Desk = &desk.Service{Engine: a.Engine, Holds: c.Holds, Origins: c.Origins, Database: c.Database, Build: c.Build, Demo: c.Demo, Carriers: c.Carriers, Outside: c.Outside}
+	a.Desk = &desk.Service{Engine: a.Engine, Holds: c.Holds, Origins: c.Origins, Build: c.Build, Demo: c.Demo, Carriers: c.Carriers, Outside: c.Outside}
 	a.Desk.OpenRecording = func(ctx context.Context, id string) (*desk.Recording, error) {
 		r, err := a.Recordings.OpenSent(ctx, id)
 		if err != nil {
@@ -139,7 +139,8 @@ func New(ctx context.Context, c Config) (*App, error) {
 		}
 		return &desk.Recording{ReadSeeker: r, AccountID: r.AccountID, MediaType: r.MediaType, CreatedAt: r.CreatedAt}, nil
 	}
-	a.Desk.Free = a.Recordings.Blobs.Free
+	a.Desk.DiskFree = func() (int64, bool, error) { return blob.FreeAt(filepath.Dir(c.Database)) }
+	a.Desk.TryStore = a.Recordings.TryStore
 	a.API = &httpapi.Server{
 		Config: httpapi.Config{Origins: c.Origins, TrustedProxies: c.TrustedProxies, Name: c.Name, Demo: c.Demo, Build: c.Build, Apps: c.Apps, PieceTime: c.PieceTime},
 		Engine: a.Engine, Accounts: a.Accounts, Withdrawals: a.Withdrawals, Support: a.Support, Recordings: a.Recordings, Desk: a.Desk, Logger: c.Logger, App: c.Web, OpenAPI: api.OpenAPI,
@@ -152,8 +153,8 @@ func New(ctx context.Context, c Config) (*App, error) {
 	return a, nil
 }
 
-// recordings opens where recordings lie.
-func recordings(ctx context.Context, c Config, e *verification.Engine) (*support.Recordings, error) {
+// recordings knows where recordings lie, and does not go there yet: Run does.
+func recordings(c Config, e *verification.Engine) (*support.Recordings, error) {
 	limits := support.DefaultRecordingLimits()
 	if c.RecordingLimits != nil {
 		limits = *c.RecordingLimits
@@ -163,7 +164,7 @@ func recordings(ctx context.Context, c Config, e *verification.Engine) (*support
 	if blobs == nil {
 		at := cmp.Or(c.Recordings, filepath.Join(filepath.Dir(c.Database), "recordings"))
 		var err error
-		if blobs, err = blob.Open(ctx, at, c.RecordingsAccess); err != nil {
+		if blobs, err = blob.New(at, c.RecordingsAccess); err != nil {
 			return nil, fmt.Errorf("recordings: %w", err)
 		}
 	}
@@ -182,9 +183,36 @@ func (a *App) Run(ctx context.Context) {
 	wait.Go(func() { a.every(ctx, 10*time.Minute, "purge", a.DB.Purge) })
 	wait.Go(func() { a.every(ctx, 10*time.Minute, "delete requests for help", a.deleteTickets) })
 	wait.Go(func() { a.every(ctx, 10*time.Minute, "delete recordings", a.Recordings.Sweep) })
-	wait.Go(func() { a.every(ctx, 12*time.Hour, "delete stray recordings", a.Recordings.SweepStrays) })
+	wait.Go(func() {
+		a.awaitStore(ctx)
+		a.every(ctx, 12*time.Hour, "delete stray recordings", a.Recordings.SweepStrays)
+	})
 	wait.Go(func() { a.every(ctx, time.Minute, "watch the clock", a.watchClock) })
 	wait.Wait()
+}
+
+// awaitStore waits until recordings can be stored, and says once that they cannot, and once that they can again.
+func (a *App) awaitStore(ctx context.Context) {
+	for said := false; ; {
+		_, _, err := a.Recordings.TryStore(ctx)
+		switch {
+		case ctx.Err() != nil:
+			return
+		case err == nil && said:
+			a.logger.Info("recordings can be stored again")
+			return
+		case err == nil:
+			return
+		case !said:
+			said = true
+			a.logger.Error("recordings cannot be stored: uploads are told to try again, and nothing else is affected; look at -recordings and -s3-…", "error", err)
+		}
+		select {
+		case <-ctx.Done():
+			return
+		case <-time.After(time.Minute):
+		}
+	}
 }
 
 func (a *App) expire(ctx context.Context) error {

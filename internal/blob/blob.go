@@ -50,38 +50,44 @@ type Access struct {
 	SecretKey string
 }
 
-// Open opens the store at a location: a folder, which is made if it is missing, or s3://bucket/prefix. It stores, reads and deletes
-// something small, so that what cannot work is said now and not to the first customer.
-func Open(ctx context.Context, location string, a Access) (Store, error) {
-	var s Store
-	var err error
-	if rest, ok := strings.CutPrefix(location, "s3://"); ok {
-		s, err = newS3(rest, a)
-	} else if scheme, _, ok := strings.Cut(location, "://"); ok {
-		return nil, fmt.Errorf("%s://: only a folder or s3://bucket/prefix", scheme)
-	} else {
-		s, err = newDisk(location)
-	}
-	if err != nil {
+// New makes the store at a location: a folder, or s3://bucket/prefix. It does not go there: what else a service does is not to wait
+// for where recordings lie. Try does.
+func New(location string, a Access) (Store, error) {
+	if err := Check(location, a); err != nil {
 		return nil, err
 	}
-	const trial = "trial_of_the_store"
-	if err := s.Put(ctx, trial+"/0", []byte("countersign")); errors.Is(err, ErrFull) {
-		return s, nil // what else the service does, it can do
-	} else if err != nil {
-		return nil, fmt.Errorf("nothing can be stored in %s: %w", location, err)
+	if rest, ok := strings.CutPrefix(location, "s3://"); ok {
+		return newS3(rest, a), nil
 	}
-	b, err := s.Get(ctx, trial+"/0")
+	return &Disk{path: location}, nil
+}
+
+// trying lets one try at a time: they all use one place, so that what a crash leaves in it goes with the next trial.
+var trying = make(chan struct{}, 1)
+
+// Try stores, reads and deletes something small, and says which of that cannot be done.
+func Try(ctx context.Context, s Store) error {
+	select {
+	case trying <- struct{}{}:
+		defer func() { <-trying }()
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+	const folder = "trial_of_the_store"
+	if err := s.Put(ctx, folder+"/0", []byte("countersign")); err != nil {
+		return fmt.Errorf("nothing can be stored: %w", err)
+	}
+	b, err := s.Get(ctx, folder+"/0")
 	if err == nil && string(b) != "countersign" {
 		err = errors.New("it has changed")
 	}
 	if err != nil {
-		return nil, fmt.Errorf("what is stored in %s cannot be read back: %w", location, err)
+		return fmt.Errorf("what is stored cannot be read back: %w", err)
 	}
-	if err := s.Delete(ctx, trial); err != nil {
-		return nil, fmt.Errorf("nothing can be deleted from %s: %w", location, err)
+	if err := s.Delete(ctx, folder); err != nil {
+		return fmt.Errorf("nothing can be deleted: %w", err)
 	}
-	return s, nil
+	return nil
 }
 
 var bucketName = regexp.MustCompile(`^[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]$`)

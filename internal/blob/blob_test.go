@@ -20,7 +20,7 @@ import (
 // each runs a test on both stores.
 func each(t *testing.T, test func(t *testing.T, s blob.Store)) {
 	t.Run("disk", func(t *testing.T) {
-		s, err := blob.Open(t.Context(), filepath.Join(t.TempDir(), "made", "here"), blob.Access{})
+		s, err := blob.New(filepath.Join(t.TempDir(), "made", "here"), blob.Access{})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -29,7 +29,7 @@ func each(t *testing.T, test func(t *testing.T, s blob.Store)) {
 	t.Run("s3", func(t *testing.T) {
 		server := s3server.Start(t)
 		for _, at := range []string{"s3://" + s3server.Bucket + "/below/a/prefix/", "s3://" + s3server.Bucket} {
-			s, err := blob.Open(t.Context(), at, access(server))
+			s, err := blob.New(at, access(server))
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -84,6 +84,43 @@ func only(names []string, prefix string) []string {
 	return slices.DeleteFunc(names, func(name string) bool { return !strings.HasPrefix(name, prefix) })
 }
 
+func TestATrialLeavesNothing(t *testing.T) {
+	each(t, func(t *testing.T, s blob.Store) {
+		var wait sync.WaitGroup
+		for range 5 {
+			wait.Go(func() {
+				if err := blob.Try(t.Context(), s); err != nil {
+					t.Error(err)
+				}
+			})
+		}
+		wait.Wait()
+		if folders, err := s.Folders(t.Context()); err != nil || len(folders) != 0 {
+			t.Errorf("%v, %v", folders, err)
+		}
+	})
+}
+
+func TestAFolderThatComesLaterServesThen(t *testing.T) {
+	at := filepath.Join(t.TempDir(), "mount")
+	if err := os.WriteFile(at, nil, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	s, err := blob.New(filepath.Join(at, "recordings"), blob.Access{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := blob.Try(t.Context(), s); err == nil {
+		t.Error("stored below a file")
+	}
+	if err := os.Remove(at); err != nil {
+		t.Fatal(err)
+	}
+	if err := blob.Try(t.Context(), s); err != nil {
+		t.Error(err)
+	}
+}
+
 func TestNoKeyLeadsOutOfTheStore(t *testing.T) {
 	each(t, func(t *testing.T, s blob.Store) {
 		ctx := context.Background()
@@ -121,7 +158,7 @@ func TestPiecesAreStoredSideBySide(t *testing.T) {
 
 func TestFilesAreTheOwnersAloneAndNothingIsFollowedOutOfTheFolder(t *testing.T) {
 	folder, outside := t.TempDir(), t.TempDir()
-	s, err := blob.Open(t.Context(), folder, blob.Access{})
+	s, err := blob.New(folder, blob.Access{})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -165,7 +202,7 @@ func TestAFullDiskLeavesNothingHalf(t *testing.T) {
 			t.Error(err)
 		}
 	})
-	s, err := blob.Open(t.Context(), folder, blob.Access{})
+	s, err := blob.New(folder, blob.Access{})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -186,12 +223,12 @@ func TestAFullDiskLeavesNothingHalf(t *testing.T) {
 	if free, known, err := s.Free(t.Context()); err != nil || !known || free > 256<<10 || free < 100<<10 {
 		t.Errorf("%d free, %t, %v", free, known, err)
 	}
-	if _, err := blob.Open(t.Context(), folder, blob.Access{}); err != nil {
-		t.Errorf("the service does not start: %v", err)
+	if err := blob.Try(t.Context(), s); err != nil && !errors.Is(err, blob.ErrFull) {
+		t.Errorf("%v", err)
 	}
 }
 
-func TestAStoreThatCannotServeIsSaidAtTheStart(t *testing.T) {
+func TestAStoreThatCannotServeIsSaid(t *testing.T) {
 	file := filepath.Join(t.TempDir(), "file")
 	if err := os.WriteFile(file, nil, 0o600); err != nil {
 		t.Fatal(err)
@@ -215,7 +252,11 @@ func TestAStoreThatCannotServeIsSaidAtTheStart(t *testing.T) {
 		"no bucket":           {"s3://", good},
 		"a bucket that is \"": {"s3://\"", good},
 	} {
-		if _, err := blob.Open(t.Context(), c.at, c.access); err == nil || strings.Contains(err.Error(), good.SecretKey) {
+		s, err := blob.New(c.at, c.access)
+		if err == nil {
+			err = blob.Try(t.Context(), s)
+		}
+		if err == nil || strings.Contains(err.Error(), good.SecretKey) {
 			t.Errorf("%s: %v", name, err)
 		}
 	}

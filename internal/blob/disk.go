@@ -9,24 +9,34 @@ import (
 	"os"
 	"path"
 	"strings"
+	"sync"
 	"syscall"
 )
 
 // Disk is a folder. Nothing in it is followed out of it.
 type Disk struct {
-	root *os.Root
 	path string
+
+	mu sync.Mutex
+	at *os.Root
 }
 
-func newDisk(folder string) (*Disk, error) {
-	if err := os.MkdirAll(folder, 0o700); err != nil {
-		return nil, fmt.Errorf("make the folder: %w", err)
+// root opens the folder, and makes it if it is missing; where that fails it is tried again the next time.
+func (d *Disk) root() (*os.Root, error) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	if d.at != nil {
+		return d.at, nil
 	}
-	root, err := os.OpenRoot(folder)
+	if err := os.MkdirAll(d.path, 0o700); err != nil {
+		return nil, err
+	}
+	root, err := os.OpenRoot(d.path)
 	if err != nil {
 		return nil, err
 	}
-	return &Disk{root: root, path: folder}, nil
+	d.at = root
+	return root, nil
 }
 
 // Put writes aside, makes that durable, and moves it into place.
@@ -34,46 +44,50 @@ func (d *Disk) Put(_ context.Context, key string, b []byte) error {
 	if err := check(key); err != nil {
 		return err
 	}
+	root, err := d.root()
+	if err != nil {
+		return full(err)
+	}
 	folder := path.Dir(key)
-	if _, err := d.root.Stat(folder); errors.Is(err, fs.ErrNotExist) {
-		if err := d.makeFolder(folder); err != nil {
+	if _, err := root.Stat(folder); errors.Is(err, fs.ErrNotExist) {
+		if err := makeFolder(root, folder); err != nil {
 			return full(err)
 		}
 	} else if err != nil {
 		return err
 	}
 	aside := key + "." + rand.Text() + ".new"
-	f, err := d.root.OpenFile(aside, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600)
+	f, err := root.OpenFile(aside, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600)
 	if err != nil {
 		return full(err)
 	}
 	_, err = f.Write(b)
 	if err = errors.Join(err, f.Sync(), f.Close()); err == nil {
-		err = d.root.Rename(aside, key)
+		err = root.Rename(aside, key)
 	}
 	if err != nil {
-		return full(errors.Join(err, d.root.Remove(aside)))
+		return full(errors.Join(err, root.Remove(aside)))
 	}
-	return full(d.sync(folder))
+	return full(syncFolder(root, folder))
 }
 
 // makeFolder makes a folder durably: the names of it and of those above it.
-func (d *Disk) makeFolder(folder string) error {
-	if err := d.root.MkdirAll(folder, 0o700); err != nil {
+func makeFolder(root *os.Root, folder string) error {
+	if err := root.MkdirAll(folder, 0o700); err != nil {
 		return err
 	}
 	for at := folder; at != "."; {
 		at = path.Dir(at)
-		if err := d.sync(at); err != nil {
+		if err := syncFolder(root, at); err != nil {
 			return err
 		}
 	}
 	return nil
 }
 
-// sync makes the names in a folder durable.
-func (d *Disk) sync(folder string) error {
-	f, err := d.root.Open(folder)
+// syncFolder makes the names in a folder durable.
+func syncFolder(root *os.Root, folder string) error {
+	f, err := root.Open(folder)
 	if err != nil {
 		return err
 	}
@@ -92,7 +106,11 @@ func (d *Disk) Get(_ context.Context, key string) ([]byte, error) {
 	if err := check(key); err != nil {
 		return nil, err
 	}
-	b, err := d.root.ReadFile(key)
+	root, err := d.root()
+	if err != nil {
+		return nil, err
+	}
+	b, err := root.ReadFile(key)
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil, ErrNotFound
 	}
@@ -104,18 +122,26 @@ func (d *Disk) Delete(_ context.Context, folder string) error {
 	if err := check(folder); err != nil {
 		return err
 	}
-	if _, err := d.root.Lstat(folder); errors.Is(err, fs.ErrNotExist) {
-		return nil
-	}
-	if err := d.root.RemoveAll(folder); err != nil {
+	root, err := d.root()
+	if err != nil {
 		return err
 	}
-	return d.sync(path.Dir(folder))
+	if _, err := root.Lstat(folder); errors.Is(err, fs.ErrNotExist) {
+		return nil
+	}
+	if err := root.RemoveAll(folder); err != nil {
+		return err
+	}
+	return syncFolder(root, path.Dir(folder))
 }
 
 // Folders reads the names of the folders.
 func (d *Disk) Folders(context.Context) ([]string, error) {
-	entries, err := fs.ReadDir(d.root.FS(), ".")
+	root, err := d.root()
+	if err != nil {
+		return nil, err
+	}
+	entries, err := fs.ReadDir(root.FS(), ".")
 	if err != nil {
 		return nil, err
 	}
@@ -129,4 +155,9 @@ func (d *Disk) Folders(context.Context) ([]string, error) {
 }
 
 // Free asks the file system.
-func (d *Disk) Free(context.Context) (int64, bool, error) { return free(d.path) }
+func (d *Disk) Free(context.Context) (int64, bool, error) {
+	if _, err := d.root(); err != nil {
+		return 0, false, err
+	}
+	return FreeAt(d.path)
+}

@@ -4,7 +4,8 @@ package blob
 
 import "syscall"
 
-func free(folder string) (int64, bool, error) {
+// FreeAt tells how much an ordinary program can still write where a folder is.
+func FreeAt(folder string) (int64, bool, error) {
 	var s syscall.Statfs_t
 	if err := syscall.Statfs(folder, &s); err != nil {
 		return 0, false, err

@@ -30,10 +30,8 @@ type S3 struct {
 	prefix string // "", or with a slash at its end
 }
 
-func newS3(rest string, a Access) (*S3, error) {
-	if err := Check("s3://"+rest, a); err != nil {
-		return nil, err
-	}
+// newS3 takes what Check has let pass.
+func newS3(rest string, a Access) *S3 {
 	bucket, prefix, _ := strings.Cut(rest, "/")
 	if prefix = strings.Trim(prefix, "/"); prefix != "" {
 		prefix += "/"
@@ -48,7 +46,7 @@ func newS3(rest string, a Access) (*S3, error) {
 	if a.Endpoint != "" {
 		o.BaseEndpoint, o.UsePathStyle = aws.String(strings.TrimRight(a.Endpoint, "/")), true
 	}
-	return &S3{client: s3.New(o), bucket: bucket, prefix: prefix}, nil
+	return &S3{client: s3.New(o), bucket: bucket, prefix: prefix}
 }
 
 func (s *S3) path(key string) (*string, error) {

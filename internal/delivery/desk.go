@@ -11,6 +11,19 @@ func (b Brand) InvitationEmail(to, name, url string, expires time.Time) Message 
 	}.message(to)
 }
 
+// AcceptedEmail tells an operator that a passkey was made for them; again says that it took the place of another.
+func (b Brand) AcceptedEmail(to, name string, again bool, at time.Time) Message {
+	l := letter{
+		Brand: b, Title: "Your passkey for the support desk was created", Lead: []span{{Text: "Whoever has it signs in at the support desk in your name."}},
+		Rows: []row{{"For", clean(name)}, {"When", instant(at)}}, After: "If this was not you, tell another admin, or whoever runs the service, at once.",
+	}
+	if again {
+		l.Title = "Your passkey for the support desk was replaced"
+		l.Lead = append(l.Lead, span{Text: " The one that you had is not valid any more, and you were signed out."})
+	}
+	return l.message(to)
+}
+
 // TestEmail is what an operator sends to themselves, to see whether mail arrives.
 func (b Brand) TestEmail(to string, at time.Time) Message {
 	return letter{

@@ -58,6 +58,7 @@ func (b Brand) TicketEmail(to string, t TicketInfo) Message {
 		l.Lead = []span{{Text: lead}}
 	}
 	if t.ByLink {
+		// Who has set a phrase knows every genuine e-mail by it, and must be told why this one has none.
 		l.Note = say.byLink
 	}
 	return l.message(to)

@@ -5,6 +5,7 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"errors"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -15,6 +16,7 @@ import (
 	"countersign/internal/passkey"
 	"countersign/internal/policy"
 	"countersign/internal/refusal"
+	"countersign/internal/secret"
 	"countersign/internal/store"
 	"countersign/internal/verification"
 )
@@ -92,29 +94,19 @@ type TicketLine struct {
 
 // Find finds an account by exactly what its owner has bound, or by its id. What was asked for is not written down, what was found is.
 func (s *Service) Find(ctx context.Context, c Caller, by, value string) (id string, err error) {
-	err = s.Engine.DB.Update(ctx, func(tx *store.Tx) error {
-		err := s.allow(tx, c, finds, "find")
-		if err == nil {
-			id, err = find(tx, by, value)
-		}
-		r := refusal.As(err)
-		if err != nil && r == nil {
+	err = s.Engine.Audited(ctx, c.Event("", "desk.account_found", true, nil), func(tx *store.Tx, event *store.Event) error {
+		if err := c.Live(tx); err != nil {
 			return err
 		}
-		data := map[string]string{"by": by}
-		if r != nil {
-			data["code"] = r.Code
-			if r.Field == "by" {
-				delete(data, "by")
-			}
+		if slices.Contains([]string{"email", "phone", "id"}, by) {
+			event.Data["by"] = by
 		}
-		if err := tx.Record(c.Event(id, "desk.account_found", r == nil, data)); err != nil {
+		if err := s.allow(tx, c, finds, "find"); err != nil {
 			return err
 		}
-		if r != nil {
-			return store.Keep(r)
-		}
-		return nil
+		id, err = find(tx, by, value)
+		event.AccountID = id
+		return err
 	})
 	return id, err
 }
@@ -158,7 +150,7 @@ func view(tx *store.Tx, id string) (*AccountView, error) {
 	if err != nil {
 		return nil, notFound(err, "account")
 	}
-	v := &AccountView{ID: a.ID, Masked: mask(a.ID), Name: shortName(a.Name), Locale: a.Locale, Status: "active", CreatedAt: a.CreatedAt, Factors: []FactorView{}, Hold: viewHold(a, tx.Now),
+	v := &AccountView{ID: a.ID, Masked: secret.MaskID(a.ID), Name: shortName(a.Name), Locale: a.Locale, Status: "active", CreatedAt: a.CreatedAt, Factors: []FactorView{}, Hold: viewHold(a, tx.Now),
 		Passkeys: []PasskeyView{}, Total: a.Passkeys, Sessions: []SessionLine{}, Tickets: []TicketLine{}, Phrase: a.PhraseSealed != nil}
 	if a.Frozen {
 		v.Status = "frozen"
@@ -184,12 +176,12 @@ func view(tx *store.Tx, id string) (*AccountView, error) {
 	for _, one := range sessions {
 		v.Sessions = append(v.Sessions, SessionLine{Method: one.Method, Browser: one.Browser, Address: one.Address, CreatedAt: one.CreatedAt, LastSeenAt: one.LastSeenAt})
 	}
-	tickets, err := tx.TicketLines(id, maxTickets)
+	tickets, err := tx.TicketsPage(id, "", maxTickets)
 	if err != nil {
 		return nil, err
 	}
 	for _, t := range tickets {
-		v.Tickets = append(v.Tickets, TicketLine{ID: t.ID, Number: "CS-" + strconv.FormatInt(t.Number, 10), Topic: t.Topic, State: t.State, UpdatedAt: t.UpdatedAt})
+		v.Tickets = append(v.Tickets, TicketLine{ID: t.ID, Number: store.TicketNumber(t.Number), Topic: t.Topic, State: t.State, UpdatedAt: t.UpdatedAt})
 	}
 	events, err := tx.AllEvents(id, 0, eventsShown+1)
 	if err != nil {

@@ -4,7 +4,6 @@ import (
 	"context"
 	"fmt"
 	"net/url"
-	"path/filepath"
 	"strings"
 	"sync"
 	"time"
@@ -309,24 +308,30 @@ func (s *Service) checkOutbox(ctx context.Context) []Check {
 }
 
 func (s *Service) checkDisk(context.Context) []Check {
-	free, known := diskFree(filepath.Dir(s.Database))
-	return []Check{room("disk", "Disk of the database", free, known)}
+	free, known, err := s.DiskFree()
+	return []Check{room("disk", "Disk of the database", free, known && err == nil, "When it is full nobody can sign in. Make room now.")}
 }
 
 func (s *Service) checkRecordings(ctx context.Context) []Check {
-	if s.Free == nil {
+	if s.TryStore == nil {
 		return nil
 	}
-	free, known, err := s.Free(ctx)
-	c := room("recordings", "Room for recordings", free, known)
-	if err != nil {
-		c.Found = "does not answer"
+	ctx, cancel := context.WithTimeout(ctx, fetchTimeout)
+	defer cancel()
+	free, known, err := s.TryStore(ctx)
+	c := room("recordings", "Store of recordings", free, known, "When it is full no recording is taken. Make room.")
+	switch {
+	case err != nil:
+		c.Found = plainly(err).Error()
 		c = c.worse(Fail, "a store that answers", "Recordings cannot be taken or watched. Look at the folder or the bucket.")
+	case !known:
+		c.Found = "stores, reads and deletes"
 	}
 	return []Check{c}
 }
 
-func room(id, title string, free int64, known bool) Check {
+// room judges how much is left; full is what it means that nothing is.
+func room(id, title string, free int64, known bool, full string) Check {
 	c := Check{Group: "storage", ID: id, Title: title, Status: OK, Found: "not known here"}
 	if !known {
 		return c
@@ -334,7 +339,7 @@ func room(id, title string, free int64, known bool) Check {
 	c.Found = fmt.Sprintf("%.1f GB free", float64(free)/1e9)
 	switch {
 	case free < diskFail:
-		return c.worse(Fail, "0.5 GB and more", "When it is full nobody can sign in. Make room now.")
+		return c.worse(Fail, "0.5 GB and more", full)
 	case free < diskWarn:
 		return c.worse(Warn, "5 GB and more", "Make room before it is full.")
 	}

@@ -3,9 +3,12 @@ package desk
 import (
 	"context"
 	"errors"
+	"fmt"
 	"io"
+	"maps"
 	"net/http"
 	"strings"
+	"sync"
 	"time"
 	"unicode/utf8"
 
@@ -29,6 +32,7 @@ const (
 var (
 	finds  = store.Allowance{Limit: 60, Window: time.Hour}
 	checks = store.Allowance{Limit: 60, Window: time.Hour}
+	counts = store.Allowance{Limit: 120, Window: time.Hour}
 	mails  = store.Allowance{Limit: 5, Window: time.Hour}
 )
 
@@ -36,17 +40,21 @@ var (
 type Service struct {
 	Engine *verification.Engine
 	Holds  policy.Holds
-	// Origins are the web origins served, Database the path of the database's file, Build this build: for the check.
-	Origins         []string
-	Database, Build string
-	Demo            bool
-	Carriers        map[string]delivery.Carrier
+	// Origins are the web origins served, Build this build: for the check.
+	Origins  []string
+	Build    string
+	Demo     bool
+	Carriers map[string]delivery.Carrier
 	// Outside is how the public addresses are fetched back; nil is the network.
 	Outside http.RoundTripper
-	// Free tells how many bytes are left where recordings lie; nil where none are kept.
-	Free func(ctx context.Context) (bytes int64, known bool, err error)
+	// DiskFree tells how many bytes are left where the database lies.
+	DiskFree func() (bytes int64, known bool, err error)
+	// TryStore tries where recordings lie, and tells how many bytes are left there; nil where none are kept.
+	TryStore func(ctx context.Context) (bytes int64, known bool, err error)
 	// OpenRecording opens what a customer recorded, with its pieces unsealed; nil where none are kept.
 	OpenRecording func(ctx context.Context, id string) (*Recording, error)
+
+	counting sync.Mutex
 }
 
 // Recording is a recording of a screen, opened.
@@ -61,13 +69,42 @@ type Caller struct {
 	// Operator and Session are nil for somebody who is not signed in.
 	Operator *store.Operator
 	Session  *store.OperatorSession
-	Browser  string // as people know it
-	Address  string // IP address
-	Origin   string // one of the configured origins
+	// Needs is what the route asks of the role: it is asked again where something is done.
+	Needs   Permission
+	Browser string // as people know it
+	Address string // IP address
+	Origin  string // one of the configured origins
 }
 
 // May tells whether the caller has a permission.
 func (c Caller) May(p Permission) bool { return c.Operator != nil && Role(c.Operator.Role).May(p) }
+
+// Live refuses what a request asks for whose session has ended, or whose operator has ended or lost the permission, since it was let
+// in: its body may have been on its way for long. It belongs into the transaction that does it.
+func (c Caller) Live(tx *store.Tx) error {
+	s, err := tx.OperatorSession(c.Operator.ID, c.Session.ID)
+	if err != nil && !errors.Is(err, store.ErrNotFound) {
+		return err
+	}
+	if err != nil || !alive(tx, s) {
+		return refusal.New("unauthenticated", "This session has ended. Sign in again.")
+	}
+	o, err := tx.Operator(c.Operator.ID)
+	if err != nil {
+		return err
+	}
+	switch {
+	case !o.EndedAt.IsZero():
+		return refusal.New("unauthenticated", "This session has ended. Sign in again.")
+	case !Role(o.Role).May(c.Needs):
+		return notPermitted()
+	}
+	return nil
+}
+
+func notPermitted() *refusal.Refusal {
+	return refusal.New("not_permitted", "Your role does not allow this, or not in this way. An admin can change the role.")
+}
 
 // Event makes an audit event that names the operator.
 func (c Caller) Event(accountID, kind string, ok bool, data map[string]string) store.Event {
@@ -91,30 +128,26 @@ func (s *Service) look(ctx context.Context, c Caller, accountID, kind string, da
 	return s.act(ctx, c, accountID, kind, data, "", fn)
 }
 
-// act runs fn and writes down that it was done, or that it was refused and why, in one transaction.
+// act runs fn and writes down that it was done, or that it was refused and why, in one transaction. data is written down where it
+// was done: what was refused may name anything.
 func (s *Service) act(ctx context.Context, c Caller, accountID, kind string, data map[string]string, reason string, fn func(tx *store.Tx) error) error {
-	return s.Engine.DB.Update(ctx, func(tx *store.Tx) error {
-		var event store.Event
-		err := tx.Nested(func() error { return fn(tx) })
-		r := refusal.As(err)
-		if err != nil && r == nil {
-			return err
-		}
-		event = c.Event(accountID, kind, r == nil, data)
-		event.Internal = reason
-		if r != nil {
-			event.Data = map[string]string{"code": r.Code}
-			if _, missing := tx.Account(accountID); errors.Is(missing, store.ErrNotFound) {
-				event.AccountID = "" // of nobody
+	event := c.Event(accountID, kind, true, nil)
+	event.Internal = reason
+	return s.Engine.Audited(ctx, event, func(tx *store.Tx, event *store.Event) error {
+		err := tx.Nested(func() error {
+			if err := c.Live(tx); err != nil {
+				return err
 			}
+			return fn(tx)
+		})
+		if err == nil {
+			maps.Copy(event.Data, data)
+			return nil
 		}
-		if err := tx.Record(event); err != nil {
-			return err
+		if _, missing := tx.Account(accountID); errors.Is(missing, store.ErrNotFound) {
+			event.AccountID = "" // of nobody
 		}
-		if r != nil {
-			return store.Keep(r)
-		}
-		return nil
+		return err
 	})
 }
 
@@ -124,7 +157,7 @@ func (s *Service) Refuse(ctx context.Context, c Caller, route string, p Permissi
 		if err := tx.Record(c.Event("", "desk.refused", false, map[string]string{"route": route, "permission": string(p)})); err != nil {
 			return err
 		}
-		return store.Keep(refusal.New("not_permitted", "Your role does not allow this, or not in this way. An admin can change the role."))
+		return store.Keep(notPermitted())
 	})
 }
 
@@ -146,11 +179,11 @@ func line(field, text string, most int) (string, error) {
 	text = strings.Join(strings.Fields(text), " ")
 	switch n := utf8.RuneCountInString(text); {
 	case n == 0:
-		return "", refusal.Field("invalid_request", field, "This is missing. Others will want to know.")
+		return "", refusal.Field("invalid_request", field, "Write a line: others will want to know.")
 	case n > most:
-		return "", refusal.Field("invalid_request", field, "This is too long.")
+		return "", refusal.Field("invalid_request", field, fmt.Sprintf("This has %d characters at most.", most))
 	case !verification.Legible(text):
-		return "", refusal.Field("invalid_request", field, "This has characters that cannot be seen.")
+		return "", refusal.Field("invalid_request", field, "Leave out what cannot be seen or turns the text around.")
 	}
 	return text, nil
 }

@@ -2,10 +2,13 @@ package desk
 
 import (
 	"context"
+	"errors"
 	"strconv"
+	"strings"
 	"time"
 
 	"countersign/internal/refusal"
+	"countersign/internal/secret"
 	"countersign/internal/store"
 	"countersign/internal/verification"
 )
@@ -36,14 +39,6 @@ type AccountName struct {
 	Masked string `json:"masked"`
 }
 
-// mask shows the ends of an id, by which two are told apart.
-func mask(id string) string {
-	if len(id) < 12 {
-		return id
-	}
-	return id[4:7] + " ••• " + id[len(id)-3:]
-}
-
 func parseCursor(cursor string) (int64, error) {
 	if cursor == "" {
 		return 0, nil
@@ -64,20 +59,42 @@ func eventPage(tx *store.Tx, list []store.Event, limit int) (*verification.Page[
 		page.Next = &next
 	}
 	names := map[string]string{}
+	name := func(id string) (string, error) {
+		if _, known := names[id]; !known {
+			o, err := tx.Operator(id)
+			if err != nil {
+				return "", err
+			}
+			names[id] = o.Name
+		}
+		return names[id], nil
+	}
 	for _, e := range list {
 		v := EventView{ID: strconv.FormatInt(e.ID, 10), Kind: e.Kind, At: e.At, OK: e.OK, Browser: e.Browser, Address: e.Address, Data: e.Data, Reason: e.Internal}
 		if e.AccountID != "" {
-			v.Account = &AccountName{ID: e.AccountID, Masked: mask(e.AccountID)}
+			v.Account = &AccountName{ID: e.AccountID, Masked: secret.MaskID(e.AccountID)}
 		}
 		if e.OperatorID != "" {
-			if _, known := names[e.OperatorID]; !known {
-				o, err := tx.Operator(e.OperatorID)
-				if err != nil {
-					return nil, err
-				}
-				names[e.OperatorID] = o.Name
+			by, err := name(e.OperatorID)
+			if err != nil {
+				return nil, err
 			}
-			v.Operator = &Name{ID: e.OperatorID, Name: names[e.OperatorID]}
+			v.Operator = &Name{ID: e.OperatorID, Name: by}
+		}
+		// Whom it concerned is told by name: nobody knows a colleague by an id.
+		for _, key := range []string{"operator", "to"} {
+			id := e.Data[key]
+			if !strings.HasPrefix(id, "opr_") {
+				continue
+			}
+			whom, err := name(id)
+			if errors.Is(err, store.ErrNotFound) {
+				continue // asked for, and never there
+			}
+			if err != nil {
+				return nil, err
+			}
+			v.Data[key] = whom
 		}
 		page.Items = append(page.Items, v)
 	}

@@ -21,6 +21,9 @@ func (s *Service) Watch(ctx context.Context, c Caller, id string) (*Recording, e
 		return nil, s.look(ctx, c, "", "desk.recording_seen", nil, func(*store.Tx) error { return missing })
 	}
 	return r, s.Engine.DB.Update(ctx, func(tx *store.Tx) error {
+		if err := c.Live(tx); err != nil {
+			return err
+		}
 		key := s.Engine.Keys.MAC("budget", []byte("desk-watch"), []byte(c.Operator.ID), []byte(id))
 		left, _, err := tx.Left(key, sittings)
 		if err != nil || left == 0 {

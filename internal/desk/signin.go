@@ -7,6 +7,7 @@ import (
 	"errors"
 	"time"
 
+	"countersign/internal/delivery"
 	"countersign/internal/passkey"
 	"countersign/internal/refusal"
 	"countersign/internal/secret"
@@ -74,8 +75,7 @@ func (s *Service) Authenticate(ctx context.Context, token string) (operator *sto
 		if err != nil {
 			return err
 		}
-		live := found.EndedAt.IsZero() && found.ExpiresAt.After(tx.Now) && found.LastSeenAt.Add(SessionIdle).After(tx.Now) && found.Epoch == tx.Epoch()
-		if live && o.EndedAt.IsZero() {
+		if alive(tx, found) && o.EndedAt.IsZero() {
 			operator, session, stale = o, found, tx.Now.Sub(found.LastSeenAt) > seenEvery
 		}
 		return nil
@@ -84,6 +84,11 @@ func (s *Service) Authenticate(ctx context.Context, token string) (operator *sto
 		err = s.Engine.DB.Update(ctx, func(tx *store.Tx) error { return tx.SeeOperatorSession(session.OperatorID, session.ID) })
 	}
 	return operator, session, err
+}
+
+// alive tells whether a session goes on.
+func alive(tx *store.Tx, s *store.OperatorSession) bool {
+	return s.EndedAt.IsZero() && s.ExpiresAt.After(tx.Now) && s.LastSeenAt.Add(SessionIdle).After(tx.Now) && s.Epoch == tx.Epoch()
 }
 
 func expiredInvitation() *refusal.Refusal {
@@ -168,29 +173,46 @@ func (s *Service) AcceptInvitation(ctx context.Context, c Caller, token string, 
 		if err != nil {
 			return s.refuseSignIn(tx, c, "desk.invitation_refused", o, err)
 		}
-		ok, err := tx.UseInvitation(hash)
-		if err == nil && !ok {
-			err = expiredInvitation()
-		}
-		if err != nil {
-			return err
-		}
-		p := &store.OperatorPasskey{ID: secret.NewID("opk", tx.Now), OperatorID: o.ID, CredentialID: key.ID, PublicKey: key.PublicKey, Algorithm: key.Algorithm, SignCount: key.SignCount,
-			BackupEligible: key.BackupEligible, BackupState: key.BackupState, CreatedAt: tx.Now}
-		if err := tx.ReplaceOperatorPasskey(p); errors.Is(err, store.ErrExists) {
-			return refusal.New("passkey_exists", "This passkey belongs to another operator.")
-		} else if err != nil {
-			return err
-		}
-		// Whoever had the former passkey is out.
-		if err := tx.EndOperatorSessions(o.ID); err != nil {
-			return err
+		// Refused, it leaves invitation and former passkey as they were, but not the challenge.
+		if err := tx.Nested(func() error { return s.replacePasskey(tx, o, hash, key) }); err != nil {
+			return s.refuseSignIn(tx, c, "desk.invitation_refused", o, err)
 		}
 		out, err = s.signIn(tx, c, o, "desk.invitation_accepted")
 		return err
 	})
 	return out, err
 }
+
+// replacePasskey spends an invitation for a passkey, which is the only one of its operator from now on. The operator is told: whoever
+// invites has seen the link.
+func (s *Service) replacePasskey(tx *store.Tx, o *store.Operator, invitation []byte, key *passkey.Credential) error {
+	ok, err := tx.UseInvitation(invitation)
+	if err == nil && !ok {
+		err = expiredInvitation()
+	}
+	if err != nil {
+		return err
+	}
+	p := &store.OperatorPasskey{ID: secret.NewID("opk", tx.Now), OperatorID: o.ID, CredentialID: key.ID, PublicKey: key.PublicKey, Algorithm: key.Algorithm, SignCount: key.SignCount,
+		BackupEligible: key.BackupEligible, BackupState: key.BackupState, CreatedAt: tx.Now}
+	if err := tx.ReplaceOperatorPasskey(p); errors.Is(err, store.ErrExists) {
+		return refusal.New("passkey_exists", "This passkey belongs to another operator.")
+	} else if err != nil {
+		return err
+	}
+	// Whoever had the former passkey is out.
+	if err := tx.EndOperatorSessions(o.ID); err != nil || s.Carriers[delivery.ChannelEmail] == nil {
+		return err
+	}
+	email, err := tx.OperatorEmail(o)
+	if err != nil {
+		return err
+	}
+	return tx.Queue("", s.Engine.Notifier.Brand.AcceptedEmail(email, o.Name, o.Passkeys > 0, tx.Now), tx.Now.Add(acceptedMail))
+}
+
+// acceptedMail is how long it is of use to an operator to be told of their passkey.
+const acceptedMail = 72 * time.Hour
 
 // LoginOptions makes the options for signing in with a discoverable passkey. It stores nothing.
 func (s *Service) LoginOptions(c Caller) (json.RawMessage, error) {

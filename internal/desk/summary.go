@@ -3,6 +3,7 @@ package desk
 import (
 	"context"
 
+	"countersign/internal/secret"
 	"countersign/internal/store"
 )
 
@@ -25,7 +26,7 @@ func (s *Service) Summary(ctx context.Context, accountID string) (*Summary, erro
 			return err
 		}
 		factors, err := tx.Factors(accountID)
-		v = &Summary{ID: a.ID, Masked: mask(a.ID), FactorsBound: len(factors), Passkeys: a.Passkeys, Hold: viewHold(a, tx.Now), Frozen: a.Frozen}
+		v = &Summary{ID: a.ID, Masked: secret.MaskID(a.ID), FactorsBound: len(factors), Passkeys: a.Passkeys, Hold: viewHold(a, tx.Now), Frozen: a.Frozen}
 		return err
 	})
 	return v, err

@@ -182,3 +182,38 @@ func TestAReportSaysNothingButWhatItIsAskedFor(t *testing.T) {
 		t.Errorf("%s rows are left after half a year", n)
 	}
 }
+
+func TestAnAttemptKeepsNothingByWhichSomebodyIsKnown(t *testing.T) {
+	t.Parallel()
+	k := testkit.New(t)
+	b := k.Browser()
+	send := func(platform, browser, inApp string, abilities map[string]any) *testkit.Answer {
+		r := report("sign_in", "", map[string]any{"step": "failed", "code": "unknown"})
+		env := r["environment"].(map[string]any)
+		env["platform"], env["browser"], env["in_app"], env["capabilities"] = platform, browser, inApp, abilities
+		return b.Post("/v1/attempts", r)
+	}
+	kept := func() string {
+		return k.Query(`SELECT platform || '|' || browser || '|' || json_extract(environment, '$.in_app') FROM attempts`)[0]
+	}
+	for _, c := range []struct{ platform, browser, inApp, want string }{
+		{"Android 16", "Samsung Internet 28.0", "Instagram", "Android 16|Samsung Internet 28.0|Instagram"},
+		{"Windows 10.0.22631", "Chrome 148.0.7812.33", "", "Windows 10.0|Chrome 148.0|"},
+		{"Ines Halloran", "pin 4471", "call 447946000001", "Other|Other|Other"},
+		{"iOS 447946000001", "Safari Ines Halloran", "Androids", "iOS 447|Safari|Other"},
+		{"", "", "unknown", "||unknown"},
+	} {
+		if send(c.platform, c.browser, c.inApp, nil).OK(); kept() != c.want {
+			t.Errorf("%+v: %s", c, kept())
+		}
+	}
+	if dump := k.Dump(); strings.Contains(dump, "Halloran") || strings.Contains(dump, "44794") {
+		t.Error("what somebody wrote is kept")
+	}
+	many := map[string]any{}
+	for i := range 41 {
+		many[fmt.Sprintf("a%d", i)] = true
+	}
+	send("iOS 18", "Safari 18", "", many).Refused("invalid_request")
+	send("iOS 18", "Safari 18", "", map[string]any{"seed-abandon-ability": true}).Refused("invalid_request")
+}

@@ -127,6 +127,24 @@ func TestANewInvitationReplacesThePasskeyAndVoidsTheLinkBefore(t *testing.T) {
 	}
 }
 
+func TestAnotherOperatorsPasskeyIsRefusedAndItsChallengeSpent(t *testing.T) {
+	t.Parallel()
+	k := testkit.New(t)
+	id := []byte("0123456789abcdef")
+	first, token := k.Invite(desk.Support)
+	first.Accept(token, softkey.CredentialID(id)).OK()
+	o, token := k.Invite(desk.Admin)
+	credential := o.Attest(o.InvitationOptions(token), softkey.CredentialID(id))
+	o.GiveInvitation(token, credential).Refused("passkey_exists")
+	o.GiveInvitation(token, credential).Refused("challenge_used")
+	if got := acts(k, o.ID); len(got) != 1 || got[0] != "desk.invitation_refused" {
+		t.Errorf("%v", got)
+	}
+	// The invitation is good for another.
+	o.Accept(token).OK()
+	first.Get("/v1/desk/me").OK()
+}
+
 func TestAnOperatorSignsInByPasskeyAlone(t *testing.T) {
 	t.Parallel()
 	k := testkit.New(t)
@@ -400,15 +418,26 @@ func TestAdminsInviteChangeAndEndOperators(t *testing.T) {
 			Kind     string
 			OK       bool
 			Operator struct{ Name string }
+			Data     map[string]string
 		}
 	}
 	admin.Get("/v1/desk/log?limit=100").OK().Into(&log)
 	kinds := map[string]bool{}
+	var byCommand, byAdmin []string
 	for _, e := range log.Items {
 		kinds[e.Kind] = true
-		if e.Operator.Name == "" {
+		switch {
+		case e.Data["by"] == "command":
+			byCommand = append(byCommand, e.Data["operator"])
+		case e.Operator.Name == "":
 			t.Errorf("%s by nobody", e.Kind)
+		case e.Kind == "desk.operator_invited" && e.OK:
+			byAdmin = append(byAdmin, e.Data["operator"])
 		}
+	}
+	// Whom the command let in is there too, and everybody by name.
+	if len(byCommand) != 3 || !slices.Contains(byCommand, admin.Name) || !slices.Equal(byAdmin, []string{"Ana Lima"}) {
+		t.Errorf("invited by the command %q, by the admin %q", byCommand, byAdmin)
 	}
 	for _, want := range []string{"desk.invitation_accepted", "desk.signed_in", "desk.operator_invited", "desk.operator_role", "desk.operator_ended", "desk.refused", "desk.log_seen", "desk.operators_seen"} {
 		if !kinds[want] {

@@ -62,7 +62,7 @@ func webm(size int, length time.Duration) []byte {
 func begin(b *testkit.Browser, size int64) *recording {
 	b.Kit.T.Helper()
 	r := &recording{}
-	b.Post("/v1/recordings", map[string]any{"bytes": size, "media_type": "video/webm;codecs=vp9", "captured": "screen"}).OK().Into(r)
+	b.Post("/v1/recordings", map[string]any{"bytes": size, "media_type": "video/webm;codecs=vp9", "captured": "screen", "started_ms_ago": 12_000}).OK().Into(r)
 	return r
 }
 
@@ -298,11 +298,11 @@ func TestSizeNumberAndPaceOfRecordingsAreLimited(t *testing.T) {
 		{body(0, ""), "invalid_request"}, {body(-1, ""), "invalid_request"}, {body(1.5, ""), "invalid_request"}, {body(100<<20+1, ""), "too_large"}, {body("1e300", ""), "invalid_request"},
 		{body(uint64(1)<<63, ""), "invalid_request"}, {`{"captured":"screen"}`, "invalid_request"}, {`{"bytes":1}`, "invalid_request"}, {`{"bytes":1,"captured":"camera"}`, "invalid_request"},
 		{body(1, `,"media_type":"image/svg+xml"`), "invalid_request"}, {body(1, `,"media_type":"../../etc/passwd"`), "invalid_request"}, {body(1, `,"name":"../x.mp4"`), "invalid_request"},
-		{body(1, `,"started_at":"yesterday"`), "invalid_request"},
+		{body(1, `,"started_ms_ago":"yesterday"`), "invalid_request"}, {body(1, `,"started_ms_ago":-1`), "invalid_request"}, {body(1, `,"started_at":"2026-03-14T09:26:00Z"`), "invalid_request"},
 	} {
 		c.Post("/v1/recordings", p.body).Refused(p.code)
 	}
-	c.Post("/v1/recordings", body(100<<20, `,"media_type":"","started_at":"2026-03-14T09:26:00Z"`)).OK()
+	c.Post("/v1/recordings", body(100<<20, `,"media_type":"","started_ms_ago":9223372036854775807`)).OK()
 	begin(c.Browser, 10)
 	r := begin(c.Browser, 10)
 	c.Post("/v1/recordings", body(1, "")).Refused("too_many_recordings")
@@ -327,6 +327,41 @@ func TestSizeNumberAndPaceOfRecordingsAreLimited(t *testing.T) {
 			t.Errorf("the %dth in an hour: %d %s", i+1, a.Status, a.Body)
 		}
 	}
+}
+
+func TestStrangersTakeNoRoomFromAccounts(t *testing.T) {
+	t.Parallel()
+	k := testkit.New(t, func(c *app.Config) {
+		c.RecordingLimits.PerNetwork.Limit, c.RecordingLimits.AllWithoutSession = 100, 5000
+	})
+	file := webm(2000, time.Second)
+	declared := map[string]any{"bytes": len(file), "media_type": "video/webm", "captured": "screen"}
+	send := func(b *testkit.Browser) *recording {
+		r := begin(b, int64(len(file)))
+		appendPiece(b, r.ID, 0, file).OK().Into(r)
+		return r
+	}
+	// What is begun and never sent takes nothing from anybody.
+	late := k.Browser()
+	waiting := begin(late, int64(len(file)))
+	for range 10 {
+		begin(k.Browser(), 50<<20)
+	}
+	first := k.Browser()
+	kept := send(first)
+	for range 2 {
+		b := k.Browser()
+		b.Post("/v1/tickets", map[string]any{"topic": "other", "body": "x", "email": "a@help.example", "recordings": []string{send(b).ID}}).OK()
+	}
+	k.Browser().Post("/v1/recordings", declared).Refused("storage_full")
+	appendPiece(late, waiting.ID, 0, file).Refused("storage_full")
+	c := k.Full()
+	if r := send(c.Browser); r.State != "ready" {
+		t.Errorf("%+v", r)
+	}
+	first.Send("DELETE", "/v1/recordings/"+kept.ID, nil, nil).OK()
+	k.Browser().Post("/v1/recordings", declared).OK()
+	appendPiece(late, waiting.ID, 0, file).OK()
 }
 
 func TestPiecesHaveTheLengthThatTheyMustHave(t *testing.T) {
@@ -437,5 +472,41 @@ func TestTheFiguresThatAreToldAreThoseThatHold(t *testing.T) {
 	c.Get("/v1/tickets/" + r.ID).OK().Into(r)
 	if got := r.DeleteAt.Sub(k.Clock.Now()); got != time.Duration(told.RetentionDays)*24*time.Hour {
 		t.Errorf("it goes in %v", got)
+	}
+}
+
+func TestWhatBecomesOfARecordingIsWrittenDownWithoutItsContent(t *testing.T) {
+	t.Parallel()
+	k := testkit.New(t)
+	c, guest := k.Full(), k.Browser()
+	made := upload(c.Browser, webm(2*support.Piece, time.Second))
+	refused := upload(c.Browser, bytes.Repeat([]byte("<svg>"), 100))
+	strangers := upload(guest, webm(5000, time.Second))
+	for range 2 {
+		c.Send("DELETE", "/v1/recordings/"+made.ID, nil, nil).OK()
+		c.Send("DELETE", "/v1/recordings/"+refused.ID, nil, nil).OK()
+	}
+	left := begin(c.Browser, 5)
+	k.Clock.Advance(24 * time.Hour)
+	for range 2 {
+		if err := k.App.Recordings.Sweep(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+	}
+	session := k.Query(`SELECT id FROM sessions WHERE account_id = $1`, c.ID)[0]
+	var want []string
+	for _, one := range []struct{ kind, ok, account, session, browser, data string }{
+		{"recording.made", "1", c.ID, session, "127.0.0.1", `{"recording":"` + made.ID + `"}`},
+		{"recording.refused", "0", c.ID, session, "127.0.0.1", `{"code":"unsupported","recording":"` + refused.ID + `"}`},
+		{"recording.made", "1", "", "", "127.0.0.1", `{"recording":"` + strangers.ID + `"}`},
+		{"recording.deleted", "1", c.ID, session, "127.0.0.1", `{"recording":"` + made.ID + `"}`},
+		{"recording.expired", "1", "", "", "", `{"recording":"` + strangers.ID + `"}`},
+		{"recording.expired", "1", c.ID, "", "", `{"recording":"` + left.ID + `"}`},
+	} {
+		want = append(want, strings.Join([]string{one.kind, one.ok, one.account, one.session, one.browser, one.data}, " "))
+	}
+	got := k.Query(`SELECT kind || ' ' || ok || ' ' || account_id || ' ' || session_id || ' ' || address || ' ' || data FROM audit_events WHERE kind LIKE 'recording.%' ORDER BY id`)
+	if !slices.Equal(got, want) {
+		t.Errorf("%s\nwant\n%s", strings.Join(got, "\n"), strings.Join(want, "\n"))
 	}
 }

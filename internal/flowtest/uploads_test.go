@@ -8,6 +8,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"log/slog"
 	"math/rand/v2"
 	"net"
 	"net/http"
@@ -22,8 +23,10 @@ import (
 
 	"countersign/internal/app"
 	"countersign/internal/blob"
+	"countersign/internal/desk"
 	"countersign/internal/support"
 	"countersign/internal/testkit"
+	"countersign/internal/testkit/s3server"
 )
 
 // line is a connection on which a test says each byte itself.
@@ -131,9 +134,9 @@ func TestAnUploadThatBrokeOffGoesOnAtOnce(t *testing.T) {
 	for range 3 {
 		l := sayPatch(t, k, b, r.ID, 0, "Expect: 100-continue\r\nContent-Length: "+strconv.Itoa(support.Piece))
 		const goOn = "HTTP/1.1 100 Continue\r\n\r\n" // it reads the body from now on
-		told := make([]byte, len(goOn))
-		if _, err := io.ReadFull(l, told); err != nil || string(told) != goOn {
-			t.Fatalf("%q, %v", told, err)
+		answered := make([]byte, len(goOn))
+		if _, err := io.ReadFull(l, answered); err != nil || string(answered) != goOn {
+			t.Fatalf("%q, %v", answered, err)
 		}
 		if _, err := l.Write(file[:support.Piece/2]); err != nil {
 			t.Fatal(err)
@@ -197,10 +200,49 @@ func (f *failing) Delete(ctx context.Context, folder string) error {
 	return f.Store.Delete(ctx, folder)
 }
 
+func TestOneNetworkDoesNotHoldUpTheUploadsOfAllOthers(t *testing.T) {
+	t.Parallel()
+	k := testkit.New(t, behindProxy, func(c *app.Config) { c.RecordingLimits.PerNetwork.Limit = 100 })
+	file := webm(2000, time.Second)
+	slow := func(b *testkit.Browser, id string) line {
+		l := sayPatch(t, k, b, id, 0, "X-Forwarded-For: "+b.Address+"\r\nExpect: 100-continue\r\nContent-Length: "+strconv.Itoa(len(file)))
+		told := make([]byte, len("HTTP/1.1 100 Continue\r\n\r\n"))
+		if _, err := io.ReadFull(l, told); err != nil || !bytes.HasPrefix(told, []byte("HTTP/1.1 100")) {
+			t.Fatalf("%q, %v", told, err)
+		}
+		return l
+	}
+	// Somebody with many browsers, or accounts, opens as many pieces as the service takes at once, and sends none of them.
+	var first line
+	for i := range 12 {
+		b := k.Browser().From("203.0.113.9")
+		r := begin(b, int64(len(file)))
+		for j := range 3 {
+			if l := slow(b, r.ID); i+j == 0 {
+				first = l
+			}
+		}
+	}
+	if code := first.answer(); code != "upload_interrupted" {
+		t.Errorf("the oldest: %s", code)
+	}
+	other := k.Browser().From("198.51.100.7")
+	r := begin(other, int64(len(file)))
+	if appendPiece(other, r.ID, 0, file).OK().Into(r); r.State != "ready" {
+		t.Errorf("%+v", r)
+	}
+	// Nor the neighbours there.
+	neighbour := k.Browser().From("203.0.113.9")
+	r = begin(neighbour, int64(len(file)))
+	if appendPiece(neighbour, r.ID, 0, file).OK().Into(r); r.State != "ready" {
+		t.Errorf("%+v", r)
+	}
+}
+
 func TestAStoreThatFailsForAWhileLosesNothing(t *testing.T) {
 	t.Parallel()
 	folder := t.TempDir()
-	disk, err := blob.Open(t.Context(), folder, blob.Access{})
+	disk, err := blob.New(folder, blob.Access{})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -211,11 +253,11 @@ func TestAStoreThatFailsForAWhileLosesNothing(t *testing.T) {
 	r := begin(c.Browser, int64(len(file)))
 	down := errors.New("the store does not answer")
 	f.fail(&f.put, down)
-	appendPiece(c.Browser, r.ID, 0, pieceOf(file, 0)).Refused("internal")
+	appendPiece(c.Browser, r.ID, 0, pieceOf(file, 0)).Refused("storage_unavailable")
 	f.fail(&f.put, nil)
 	appendPiece(c.Browser, r.ID, 0, pieceOf(file, 0)).OK()
 	f.fail(&f.get, down)
-	appendPiece(c.Browser, r.ID, support.Piece, pieceOf(file, support.Piece)).Refused("internal")
+	appendPiece(c.Browser, r.ID, support.Piece, pieceOf(file, support.Piece)).Refused("storage_unavailable")
 	if c.Get("/v1/recordings/" + r.ID).OK().Into(r); r.State != "uploading" || r.Stored != support.Piece {
 		t.Errorf("%+v", r)
 	}
@@ -224,7 +266,7 @@ func TestAStoreThatFailsForAWhileLosesNothing(t *testing.T) {
 		t.Errorf("%+v", r)
 	}
 	f.fail(&f.remove, down)
-	c.Send("DELETE", "/v1/recordings/"+r.ID, nil, nil).Refused("internal")
+	c.Send("DELETE", "/v1/recordings/"+r.ID, nil, nil).Refused("storage_unavailable")
 	// It is out of reach at once, and the contents go as soon as they can.
 	if _, err := k.App.Recordings.Open(t.Context(), r.ID); err == nil {
 		t.Error("it is still played")
@@ -247,12 +289,87 @@ func TestAStoreThatFailsForAWhileLosesNothing(t *testing.T) {
 	}
 }
 
+func TestAStoreThatIsAwayAtTheStartStopsRecordingsAlone(t *testing.T) {
+	t.Parallel()
+	address := s3server.Address(t)
+	said := make(chan string, 100)
+	k := testkit.New(t, func(c *app.Config) {
+		c.Recordings = "s3://" + s3server.Bucket
+		c.RecordingsAccess = blob.Access{Endpoint: "http://" + address, Region: s3server.Region, AccessKey: s3server.AccessKey, SecretKey: s3server.SecretKey}
+		c.Logger = slog.New(slog.NewTextHandler(told(said), &slog.HandlerOptions{Level: slog.LevelWarn}))
+	})
+	c, o := k.Full(), k.Operator(desk.Security)
+	c.CreatePasskey()
+	c.LoginByPasskey(k.Browser()).OK()
+	c.LoginByCodes(k.Browser()).OK()
+	file := webm(support.Piece+5, time.Second)
+	r := begin(c.Browser, int64(len(file)))
+	if a := appendPiece(c.Browser, r.ID, 0, pieceOf(file, 0)).Refused("storage_unavailable"); a.Status != 503 {
+		t.Errorf("%d", a.Status)
+	}
+	if got := check(o)["recordings"]; got != "fail" {
+		t.Errorf("the check finds %s", got)
+	}
+	if line := <-said; !strings.Contains(line, "storage_unavailable") || !strings.Contains(line, "connection refused") || strings.Contains(line, s3server.SecretKey) {
+		t.Errorf("the log has %s", line)
+	}
+	s3server.StartAt(t, address)
+	appendPiece(c.Browser, r.ID, 0, pieceOf(file, 0)).OK()
+	if appendPiece(c.Browser, r.ID, support.Piece, pieceOf(file, support.Piece)).OK().Into(r); r.State != "ready" {
+		t.Errorf("%+v", r)
+	}
+	if got := check(o)["recordings"]; got != "ok" {
+		t.Errorf("the check finds %s", got)
+	}
+	k.Close()
+	close(said)
+	for line := range said {
+		t.Errorf("the log has too: %s", line)
+	}
+}
+
+func TestTheLogSaysOnceThatTheStoreIsAway(t *testing.T) {
+	t.Parallel()
+	said := make(chan string, 100)
+	disk, err := blob.New(t.TempDir(), blob.Access{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	f := &failing{Store: disk}
+	f.fail(&f.put, errors.New("the store does not answer"))
+	k := testkit.New(t, func(c *app.Config) {
+		c.RecordingsStore = f
+		c.Logger = slog.New(slog.NewTextHandler(told(said), &slog.HandlerOptions{Level: slog.LevelWarn}))
+	})
+	ctx, stop := context.WithCancel(t.Context())
+	ended := make(chan struct{})
+	go func() { defer close(ended); k.App.Run(ctx) }()
+	if line := <-said; !strings.Contains(line, "recordings cannot be stored") || !strings.Contains(line, "the store does not answer") {
+		t.Error(line)
+	}
+	k.Browser().StartLogin("nobody@mail.example", "x").OK() // people sign in meanwhile
+	stop()
+	<-ended
+	close(said)
+	for line := range said {
+		t.Errorf("and then: %s", line)
+	}
+}
+
+// told hands on what is logged, line by line.
+type told chan<- string
+
+func (l told) Write(b []byte) (int, error) {
+	l <- string(b)
+	return len(b), nil
+}
+
 func TestAFullDiskRefusesRecordingsAndNothingElse(t *testing.T) {
 	t.Parallel()
 	folder := t.TempDir()
 	if err := syscall.Mount("tmpfs", folder, "tmpfs", 0, "size=1536k"); err != nil {
 		t.Logf("no small file system can be mounted here (%v): a store that says it is full takes its place", err)
-		disk, err := blob.Open(t.Context(), folder, blob.Access{})
+		disk, err := blob.New(folder, blob.Access{})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -351,6 +468,8 @@ func TestKillingTheServerLosesNoPieceThatWasAnswered(t *testing.T) {
 				close(killed)
 			})
 		}
+		// What is stored is for the server to say: a kill may have come between the last piece and its answer.
+		answered = now
 		at := now.Stored
 		for answered.State != "ready" {
 			status, b, err := send(http.MethodPatch, base+"/"+id, bytes.NewReader(pieceOf(file, at)), at)
@@ -383,9 +502,10 @@ func TestKillingTheServerLosesNoPieceThatWasAnswered(t *testing.T) {
 	if got := k.Query(`PRAGMA integrity_check`); len(got) != 1 || got[0] != "ok" {
 		t.Errorf("%v", got)
 	}
-	// What a kill left half written goes with the rest.
+	// What a kill left half written goes with the rest, and with the trial at the next start.
 	k.Clock.Advance(25 * time.Hour)
-	if err := k.App.Recordings.Sweep(t.Context()); err != nil || len(filesIn(t, storeOf(k))) != 0 {
+	_, _, err := k.App.Recordings.TryStore(t.Context())
+	if err := errors.Join(err, k.App.Recordings.Sweep(t.Context())); err != nil || len(filesIn(t, storeOf(k))) != 0 {
 		t.Errorf("%v, and %v is left", err, filesIn(t, storeOf(k)))
 	}
 	t.Logf("%d kills", kills)

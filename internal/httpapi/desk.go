@@ -34,6 +34,7 @@ func (s *Server) admit(rt Route, rq *request) error {
 	if err := s.recognise(rq); err != nil {
 		return err
 	}
+	rq.desk.Needs = rt.Access.Permission
 	c := rq.deskCaller()
 	switch {
 	case c.Operator == nil:

@@ -9,7 +9,7 @@ import (
 // answering is the operator as those who answer requests know them.
 func (rq *request) answering() support.Operator {
 	c := rq.deskCaller()
-	return support.Operator{ID: c.Operator.ID, SessionID: c.Session.ID, Browser: c.Browser, Address: c.Address}
+	return support.Operator{ID: c.Operator.ID, SessionID: c.Session.ID, Browser: c.Browser, Address: c.Address, Live: c.Live}
 }
 
 // withSummary adds what the desk knows of the account to a request, which has been written down with it.

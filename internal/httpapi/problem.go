@@ -78,6 +78,7 @@ var problems = map[string]problemType{
 	"upload_interrupted":       {http.StatusRequestTimeout, "The piece did not arrive"},
 	"too_many_recordings":      {http.StatusConflict, "There are recordings already"},
 	"storage_full":             {http.StatusInsufficientStorage, "There is no room"},
+	"storage_unavailable":      {http.StatusServiceUnavailable, "Recordings cannot be stored"},
 }
 
 // toRefusal turns any error into what a client may see. What is no refusal is logged by the caller, and says nothing.
@@ -100,7 +101,8 @@ func toRefusal(err error) (r *refusal.Refusal, internal bool) {
 // problem answers with an RFC 9457 document.
 func (s *Server) problem(w http.ResponseWriter, rq *request, err error) {
 	r, internal := toRefusal(err)
-	if internal {
+	// That the store of recordings fails is no fault of the client's either: the log says why.
+	if internal || r.Code == "storage_unavailable" {
 		rq.cause = err
 	}
 	rq.code = r.Code

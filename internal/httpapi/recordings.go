@@ -30,14 +30,14 @@ const (
 )
 
 func (s *Server) beginRecording(ctx context.Context, rq *request, in struct {
-	Bytes     int64      `json:"bytes"`
-	MediaType string     `json:"media_type"`
-	Captured  string     `json:"captured"`
-	StartedAt *time.Time `json:"started_at"`
+	Bytes     int64  `json:"bytes"`
+	MediaType string `json:"media_type"`
+	Captured  string `json:"captured"`
+	AgoMS     *int64 `json:"started_ms_ago"`
 }) (any, error) {
 	input := support.RecordingInput{Bytes: in.Bytes, MediaType: in.MediaType, Captured: in.Captured}
-	if in.StartedAt != nil {
-		input.StartedAt = *in.StartedAt
+	if in.AgoMS != nil {
+		input.Started, input.AgoMS = true, *in.AgoMS
 	}
 	return s.Recordings.Begin(ctx, rq.caller, input)
 }
@@ -58,13 +58,14 @@ func (s *Server) appendPiece(ctx context.Context, rq *request, w http.ResponseWr
 		s.discard(rq, w)
 		return nil, err
 	}
+	hurry(w, cmp.Or(s.Config.PieceTime, pieceTime)) // before anybody may cut it short
 	deadlines := http.NewResponseController(w)
-	this, ok := s.uploads.begin(id, func() { _ = deadlines.SetReadDeadline(time.Unix(1, 0)) })
+	this, ok := s.uploads.begin(id, rq.caller.Network(), func() { _ = deadlines.SetReadDeadline(time.Unix(1, 0)) })
 	if !ok {
 		s.discard(rq, w)
 		return nil, refusal.New("unavailable", "The service is busy. Nothing was changed. Try again in a moment.")
 	}
-	defer s.uploads.end(id, this)
+	defer s.uploads.end(this)
 	piece, err := s.readPiece(rq, w, size)
 	s.uploads.arrived(this)
 	if err != nil {
@@ -90,14 +91,13 @@ func (s *Server) expectPiece(ctx context.Context, rq *request, id string) (offse
 	return offset, size, err
 }
 
-// readPiece reads a piece of a size, within its time.
+// readPiece reads a piece of a size.
 func (s *Server) readPiece(rq *request, w http.ResponseWriter, size int64) ([]byte, error) {
 	wrong := refusal.New("invalid_request", "The piece at this offset has "+strconv.FormatInt(size, 10)+" bytes.")
 	if n := rq.http.ContentLength; n >= 0 && n != size {
 		s.discard(rq, w)
 		return nil, wrong
 	}
-	hurry(w, cmp.Or(s.Config.PieceTime, pieceTime))
 	piece := make([]byte, size)
 	n, err := io.ReadFull(rq.http.Body, piece)
 	if err == nil {
@@ -136,34 +136,48 @@ func hurry(w http.ResponseWriter, d time.Duration) {
 	_ = http.NewResponseController(w).SetReadDeadline(at)
 }
 
-// uploads are the pieces that are on their way.
+// uploads are the pieces that are on their way, the oldest first.
 type uploads struct {
-	mu    sync.Mutex
-	count int
-	by    map[string][]*upload // by recording, the oldest first
+	mu  sync.Mutex
+	all []*upload
 }
 
-type upload struct{ interrupt func() }
+type upload struct {
+	recording, network string
+	interrupt          func()
+}
+
+// What one recording, and one network, may have on the way at once; of more, the oldest are given up.
+const (
+	ofRecording = 3
+	ofNetwork   = maxUploads / 4
+)
 
 // begin counts a piece of a recording in, unless there are too many. Where a client has broken off and begun anew, which the service
-// learns late, both are on their way for a while; of more than a few the oldest are given up.
-func (u *uploads) begin(id string, interrupt func()) (this *upload, ok bool) {
+// learns late, both are on their way for a while; and one network that lets its pieces lie shall not have all the room.
+func (u *uploads) begin(recording, network string, interrupt func()) (this *upload, ok bool) {
 	u.mu.Lock()
 	defer u.mu.Unlock()
-	if u.count == maxUploads {
+	if len(u.all) >= maxUploads {
 		return nil, false
 	}
-	if u.by == nil {
-		u.by = map[string][]*upload{}
-	}
-	this = &upload{interrupt}
-	u.by[id] = append(u.by[id], this)
-	u.count++
-	const few = 3
-	for _, former := range u.by[id][:max(0, len(u.by[id])-few)] {
-		former.interrupt()
-	}
+	this = &upload{recording, network, interrupt}
+	u.all = append(u.all, this)
+	u.give(ofRecording, func(other *upload) bool { return other.recording == recording })
+	u.give(ofNetwork, func(other *upload) bool { return other.network == network })
 	return this, true
+}
+
+// give gives up the oldest of some, of whom only so many may go on.
+func (u *uploads) give(most int, of func(*upload) bool) {
+	for i := len(u.all) - 1; i >= 0; i-- {
+		if !of(u.all[i]) {
+			continue
+		}
+		if most--; most < 0 {
+			u.all[i].interrupt()
+		}
+	}
 }
 
 // arrived is said when the body was read: there is nothing to give up any more.
@@ -174,12 +188,8 @@ func (u *uploads) arrived(this *upload) {
 }
 
 // end counts a piece out.
-func (u *uploads) end(id string, this *upload) {
+func (u *uploads) end(this *upload) {
 	u.mu.Lock()
 	defer u.mu.Unlock()
-	u.count--
-	u.by[id] = slices.DeleteFunc(u.by[id], func(other *upload) bool { return other == this })
-	if len(u.by[id]) == 0 {
-		delete(u.by, id)
-	}
+	u.all = slices.DeleteFunc(u.all, func(other *upload) bool { return other == this })
 }

@@ -245,3 +245,12 @@ func IDTime(prefix, id string) (time.Time, bool) {
 	}
 	return time.UnixMilli(int64(binary.BigEndian.Uint64(b[:8]) >> 16)).UTC(), true
 }
+
+// MaskID is an id as it is shown where the whole of it is not needed: its ends, by which two are told apart.
+func MaskID(id string) string {
+	_, rest, _ := strings.Cut(id, "_")
+	if len(rest) < 8 {
+		return rest
+	}
+	return rest[:3] + " ••• " + rest[len(rest)-3:]
+}

@@ -70,10 +70,11 @@ func (tx *Tx) AllEvents(accountID string, before int64, limit int) ([]Event, err
 	return rows(tx, (*Event).fields, `SELECT `+eventColumns+` FROM audit_events WHERE account_id = $1 AND id < $2 ORDER BY id DESC LIMIT $3`, accountID, before, limit)
 }
 
-// OperatorEvents reads what operators did, the newest first.
+// OperatorEvents reads what operators did, and whom the command invited, the newest first. The index is named, as by the key it would
+// walk through everybody's events.
 func (tx *Tx) OperatorEvents(before int64, limit int) ([]Event, error) {
 	if before == 0 {
 		before = lastEvent
 	}
-	return rows(tx, (*Event).fields, `SELECT `+eventColumns+` FROM audit_events WHERE operator_id <> '' AND id < $1 ORDER BY id DESC LIMIT $2`, before, limit)
+	return rows(tx, (*Event).fields, `SELECT `+eventColumns+` FROM audit_events INDEXED BY audit_events_of_desk WHERE (operator_id <> '' OR kind = 'desk.operator_invited') AND id < $1 ORDER BY id DESC LIMIT $2`, before, limit)
 }

@@ -63,9 +63,9 @@ func (tx *Tx) ApprovedByDay(from, to time.Time) ([]ApprovedCount, error) {
 		FROM approvals a JOIN withdrawals w ON w.id = a.withdrawal_id WHERE a.created_at >= $1 AND a.created_at < $2 GROUP BY day, w.approved_way ORDER BY day`, millis(from), millis(to))
 }
 
-// CountSetUpRequests counts the requests about passkeys that would not do, opened in a span.
+// CountSetUpRequests counts the requests about passkeys that would not do, opened in a span of days, those that are deleted too.
 func (tx *Tx) CountSetUpRequests(from, to time.Time) (n int, err error) {
-	err = tx.row([]any{&n}, `SELECT count(*) FROM tickets WHERE topic IN ('passkey_create_failed', 'passkey_sign_in_failed', 'passkey_confirm_failed') AND created_at >= $1 AND created_at < $2`,
+	err = tx.row([]any{&n}, `SELECT coalesce(sum(count), 0) FROM tickets_opened WHERE topic IN ('passkey_create_failed', 'passkey_sign_in_failed', 'passkey_confirm_failed') AND day >= $1 AND day < $2`,
 		millis(from), millis(to))
 	return n, err
 }
@@ -87,18 +87,4 @@ func (tx *Tx) Outbox() ([]Carried, error) {
 		count(CASE WHEN state = 'queued' AND due_at <= $1 THEN 1 END), coalesce(min(CASE WHEN state = 'queued' AND due_at <= $1 THEN created_at END), 0),
 		coalesce(max(CASE WHEN state = 'sent' THEN ended_at END), 0), count(CASE WHEN state = 'failed' AND ended_at > $2 THEN 1 END)
 		FROM outbox WHERE channel <> 'none' GROUP BY channel`, millis(tx.Now), millis(tx.Now.Add(-day)))
-}
-
-// TicketLine is a request in the list of its account.
-type TicketLine struct {
-	ID           string
-	Number       int64
-	Topic, State string
-	UpdatedAt    time.Time
-}
-
-// TicketLines reads the requests of an account, the newest first.
-func (tx *Tx) TicketLines(accountID string, limit int) ([]TicketLine, error) {
-	return rows(tx, func(t *TicketLine) []any { return []any{&t.ID, &t.Number, &t.Topic, &t.State, at{&t.UpdatedAt}} },
-		`SELECT id, number, topic, state, updated_at FROM tickets WHERE account_id = $1 ORDER BY id DESC LIMIT $2`, accountID, limit)
 }

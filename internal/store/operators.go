@@ -56,6 +56,13 @@ func (tx *Tx) Operators() ([]Operator, error) {
 	return rows(tx, (*Operator).fields, `SELECT `+operatorColumns+` FROM operators ORDER BY id LIMIT 1000`)
 }
 
+// WorkingOperator tells whether there is such an operator, and still is.
+func (tx *Tx) WorkingOperator(id string) (bool, error) {
+	var n int
+	err := tx.row([]any{&n}, `SELECT count(*) FROM operators WHERE id = $1 AND ended_at = 0`, id)
+	return n > 0, err
+}
+
 // OperatorEmail opens an operator's e-mail address.
 func (tx *Tx) OperatorEmail(o *Operator) (string, error) {
 	b, err := tx.keys.Open(operatorPlace(o.ID), o.sealed)
@@ -165,6 +172,13 @@ func (tx *Tx) AddOperatorSession(s *OperatorSession) (token string, err error) {
 	token = newSessionToken(s.OperatorID, s.ID)
 	return token, tx.run(`INSERT INTO operator_sessions (operator_id, id, token_hash, epoch, browser, address, created_at, last_seen_at, expires_at) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)`,
 		s.OperatorID, s.ID, secret.HashToken(token), s.Epoch, s.Browser, s.Address, millis(s.CreatedAt), millis(s.LastSeenAt), millis(s.ExpiresAt))
+}
+
+// OperatorSession reads a session by its ids, ended or not.
+func (tx *Tx) OperatorSession(operatorID, id string) (*OperatorSession, error) {
+	var s OperatorSession
+	return &s, tx.row([]any{&s.OperatorID, &s.ID, &s.Epoch, &s.Browser, &s.Address, at{&s.CreatedAt}, at{&s.LastSeenAt}, at{&s.ExpiresAt}, at{&s.EndedAt}},
+		`SELECT operator_id, id, epoch, browser, address, created_at, last_seen_at, expires_at, ended_at FROM operator_sessions WHERE operator_id = $1 AND id = $2`, operatorID, id)
 }
 
 // OperatorSessionByToken reads the session of a token, ended or not; ErrNotFound if the token is not genuine.

@@ -23,6 +23,8 @@ var purges = []struct {
 	{`DELETE FROM sessions WHERE (account_id, id) IN (SELECT account_id, id FROM sessions WHERE expires_at < $1 LIMIT $2)`, 30 * day},
 	{`DELETE FROM freeze_links WHERE rowid IN (SELECT rowid FROM freeze_links WHERE expires_at < $1 LIMIT $2)`, 30 * day},
 	{`DELETE FROM former_emails WHERE rowid IN (SELECT rowid FROM former_emails WHERE until < $1 LIMIT $2)`, day},
+	{`DELETE FROM operator_sessions WHERE (operator_id, id) IN (SELECT operator_id, id FROM operator_sessions WHERE expires_at < $1 LIMIT $2)`, 30 * day},
+	{`DELETE FROM operator_invitations WHERE token_hash IN (SELECT token_hash FROM operator_invitations WHERE expires_at < $1 LIMIT $2)`, 30 * day},
 	// What a request took along stays named in it.
 	{`DELETE FROM recordings WHERE rowid IN (SELECT rowid FROM recordings WHERE deleted_at > 0 AND deleted_at < $1 AND ticket_id = '' LIMIT $2)`, 30 * day},
 	// What failed half a year ago helps nobody any more.

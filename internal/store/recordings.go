@@ -63,6 +63,11 @@ func (tx *Tx) LooseRecordings(accountID string, device []byte) (n int, err error
 	return n, tx.row([]any{&n}, `SELECT count(*) FROM recordings WHERE device_hash = $1 AND account_id = '' AND ticket_id = '' AND state IN ('uploading', 'ready')`, device)
 }
 
+// KeptOutside adds up the bytes that are kept of recordings without an account.
+func (tx *Tx) KeptOutside() (n int64, err error) {
+	return n, tx.row([]any{&n}, `SELECT coalesce(sum(stored), 0) FROM recordings WHERE account_id = '' AND deleted_at = 0`)
+}
+
 // AdvanceRecording notes that one more piece is stored, if it is the next one.
 func (tx *Tx) AdvanceRecording(id string, from, to int64) (bool, error) {
 	return tx.once(`UPDATE recordings SET stored = $3 WHERE id = $1 AND state = 'uploading' AND stored = $2`, id, from, to)

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"regexp"
 	"strings"
 	"sync/atomic"
 	"testing"
@@ -319,6 +320,93 @@ func TestAPurgeReadsNoWholeTable(t *testing.T) {
 	}
 }
 
+// The desk asks within the writer, as what is seen is written down: no question may read a table from end to end, nor sort one.
+func TestTheDeskReadsNoWholeTable(t *testing.T) {
+	f := open(t)
+	f.update(t, func(tx *Tx) error {
+		asked := []error{}
+		for view := range ticketViews {
+			_, known, err := tx.TicketQueue(view, "opr_1", "", "", "", 50)
+			asked = append(asked, err)
+			if !known {
+				t.Errorf("%s is no view", view)
+			}
+		}
+		_, err1 := tx.CountTickets("opr_1")
+		_, err2 := tx.OperatorEvents(0, 50)
+		_, err3 := tx.AllEvents("acc_1", 0, 50)
+		_, err4 := tx.Events("acc_1", 0, 50)
+		_, err5 := tx.DeleteTickets(tx.Now, 50)
+		_, err6 := tx.DueRecordings(50)
+		_, err7 := tx.TicketsPage("acc_1", "", 20)
+		_, err8 := tx.ApprovedByDay(tx.Now, tx.Now)
+		_, err9 := tx.MedianSignIn("codes", tx.Now, tx.Now, day)
+		_, err10 := tx.MedianCreation(tx.Now, tx.Now)
+		_, err11 := tx.CountSetUpRequests(tx.Now, tx.Now)
+		_, err12 := tx.LooseRecordings("acc_1", nil)
+		_, err13 := tx.LooseRecordings("", []byte("d"))
+		return errors.Join(append(asked, err1, err2, err3, err4, err5, err6, err7, err8, err9, err10, err11, err12, err13)...)
+	})
+	type step struct {
+		id, parent, unused int
+		detail             string
+	}
+	// By the key alone one walks through all that others left, until enough is found.
+	walk := regexp.MustCompile(`autoindex_tickets_1 \(id[<>]|PRIMARY KEY \(rowid[<>]`)
+	parameter := regexp.MustCompile(`\$\d+`)
+	n := 0
+	for text := range f.writeStmts.byText {
+		if !strings.HasPrefix(text, "SELECT") {
+			continue
+		}
+		n++
+		f.update(t, func(tx *Tx) error {
+			plan, err := rows(tx, func(s *step) []any { return []any{&s.id, &s.parent, &s.unused, &s.detail} }, "EXPLAIN QUERY PLAN "+parameter.ReplaceAllString(text, "'x'"))
+			for _, s := range plan {
+				if strings.HasPrefix(s.detail, "SCAN") || walk.MatchString(s.detail) || s.detail == "USE TEMP B-TREE FOR ORDER BY" && strings.Contains(text, "FROM tickets") {
+					t.Errorf("%s\n%s", s.detail, text)
+				}
+			}
+			return err
+		})
+	}
+	if n < 14 {
+		t.Errorf("%d questions were asked", n)
+	}
+}
+
+func TestWhatAnOperatorLeavesIsPurged(t *testing.T) {
+	f := open(t)
+	f.update(t, func(tx *Tx) error {
+		o := Operator{ID: "opr_1", Handle: []byte("h"), Name: "Lena", Role: "support", CreatedAt: tx.Now}
+		err := tx.AddOperator(&o, "lena@bank.example")
+		for i := range purgeBatch + 3 {
+			s := OperatorSession{OperatorID: "opr_1", ID: fmt.Sprintf("ops_%d", i), CreatedAt: tx.Now, LastSeenAt: tx.Now, ExpiresAt: tx.Now.Add(12 * time.Hour)}
+			_, add := tx.AddOperatorSession(&s)
+			err = errors.Join(err, add, tx.AddInvitation(fmt.Appendf(nil, "%d", i), "opr_1", tx.Now.Add(72*time.Hour)))
+		}
+		return err
+	})
+	left := func(want int) {
+		t.Helper()
+		if err := f.Purge(context.Background()); err != nil {
+			t.Fatal(err)
+		}
+		f.update(t, func(tx *Tx) error {
+			var sessions, invitations, operators int
+			err := errors.Join(tx.row([]any{&sessions}, `SELECT count(*) FROM operator_sessions`), tx.row([]any{&invitations}, `SELECT count(*) FROM operator_invitations`), tx.row([]any{&operators}, `SELECT count(*) FROM operators`))
+			if sessions != want || invitations != want || operators != 1 {
+				t.Errorf("%d sessions, %d invitations and %d operators, want %d, %d and 1", sessions, invitations, operators, want, want)
+			}
+			return err
+		})
+	}
+	f.advance(30 * day)
+	left(purgeBatch + 3)
+	f.advance(3*day + time.Hour)
+	left(0)
+}
+
 func TestAPurgeOfManyRowsLetsOthersWriteBetween(t *testing.T) {
 	f := open(t)
 	account(t, f, "acc_1", "one@mail.example")
@@ -388,6 +476,36 @@ func TestClaimedMessagesAreLeasedAndForgottenOnceSent(t *testing.T) {
 		var size int
 		if err := tx.row([]any{&size}, `SELECT length(message_sealed) FROM outbox`); err != nil || size != 0 {
 			t.Errorf("%d bytes of the message are kept, %v", size, err)
+		}
+		return nil
+	})
+}
+
+func TestNumbersAndQueueAreReadByIndexAlone(t *testing.T) {
+	t.Parallel()
+	f := open(t)
+	f.update(t, func(tx *Tx) error {
+		for text, want := range map[string]string{
+			`SELECT count(*), count(CASE WHEN codes_at > 0 OR prompted_at > 0 OR outcome = 'done' THEN 1 END) FROM attempts WHERE operation = 'create' AND begun_at >= 1 AND begun_at < 2`: "COVERING INDEX attempts_by_time",
+			`SELECT outcome, platform, count(*) FROM attempts WHERE operation = 'create' AND begun_at >= 1 AND begun_at < 2 AND prompted_at > 0 GROUP BY outcome, platform`:                "COVERING INDEX attempts_by_time",
+			`SELECT ended_at - begun_at FROM attempts WHERE operation = 'sign_in' AND begun_at >= 1 AND begun_at < 2 AND outcome = 'done' AND ended_at > 0`:                                "COVERING INDEX attempts_by_time",
+			ticketRow + `WHERE t.state = 'resolved' AND t.id < '~' ORDER BY t.id DESC LIMIT 50`:                                                                                            "tickets_by_state (state=? AND id<?)",
+		} {
+			type step struct {
+				id, parent, unused int
+				detail             string
+			}
+			plan, err := rows(tx, func(s *step) []any { return []any{&s.id, &s.parent, &s.unused, &s.detail} }, "EXPLAIN QUERY PLAN "+text)
+			if err != nil {
+				return err
+			}
+			found := false
+			for _, s := range plan {
+				found = found || strings.Contains(s.detail, want)
+			}
+			if !found {
+				t.Errorf("%s\nis read by %+v", text, plan)
+			}
 		}
 		return nil
 	})

@@ -114,6 +114,11 @@ func (tx *Tx) KnowsDevice(accountID string, hash []byte) (bool, error) {
 	return n > 0, err
 }
 
+// DeviceAccount is an account that a browser has signed in to before, the same one each time; "" if there is none.
+func (tx *Tx) DeviceAccount(hash []byte) (accountID string, err error) {
+	return accountID, tx.row([]any{&accountID}, `SELECT coalesce(min(account_id), '') FROM devices WHERE device_hash = $1`, hash)
+}
+
 // ForgetDevices forgets the browsers that have signed in to this account, but for one; nil excepts none.
 func (tx *Tx) ForgetDevices(accountID string, except []byte) error {
 	return tx.run(`DELETE FROM devices WHERE account_id = $1 AND device_hash <> $2`, accountID, append([]byte{}, except...))

@@ -2,6 +2,7 @@ package store
 
 import (
 	"encoding/json"
+	"strconv"
 	"strings"
 	"time"
 
@@ -19,6 +20,9 @@ const (
 
 // firstTicket is the number of an installation's first ticket.
 const firstTicket = 2000
+
+// TicketNumber is a ticket's number as people read it.
+func TicketNumber(n int64) string { return "CS-" + strconv.FormatInt(n, 10) }
 
 // Contact is where somebody without a session is answered.
 type Contact struct {
@@ -76,6 +80,10 @@ func (tx *Tx) AddTicket(t *Ticket, to *Contact, report []byte) error {
 	}
 	if report != nil {
 		t.report, t.HasReport = tx.keys.Seal(ticketPlace("report", t.ID), report), true
+	}
+	today := millis(t.CreatedAt.Truncate(day))
+	if err := tx.run(`INSERT INTO tickets_opened (day, topic, count) VALUES ($1, $2, 1) ON CONFLICT (day, topic) DO UPDATE SET count = count + 1`, today, t.Topic); err != nil {
+		return err
 	}
 	return tx.run(`INSERT INTO tickets (id, number, account_id, contact_sealed, token_hash, topic, locale, state, attempt_id, report_sealed, created_at, updated_at)
 		VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12)`,
@@ -230,7 +238,7 @@ var ticketViews = map[string]struct {
 }{
 	"mine":       {`t.assigned_to = $1 AND t.state <> 'resolved'`, false},
 	"unassigned": {`t.assigned_to = '' AND t.state <> 'resolved' AND $1 = $1`, false},
-	"waiting":    {`t.state IN ('new', 'open', 'waiting') AND $1 = $1`, false},
+	"waiting":    {`t.state <> 'resolved' AND t.state <> 'answered' AND $1 = $1`, false},
 	"all":        {`t.state <> 'resolved' AND $1 = $1`, false},
 	"resolved":   {`t.state = 'resolved' AND $1 = $1`, true},
 }
@@ -249,11 +257,16 @@ func (tx *Tx) TicketRow(id string) (*TicketRow, error) {
 }
 
 // TicketQueue reads a page of the desk's queue: view is mine, unassigned, waiting, all or resolved; another is not known. What was opened
-// first comes first, but the newest of those that are resolved. number and topic search; "" finds all. after is the last id of the page before.
+// first comes first, but the newest of those that are resolved. number finds in every view, topic in this one; "" finds all. after is the last id of the page before.
 func (tx *Tx) TicketQueue(view, operatorID, number, topic, after string, limit int) (list []TicketRow, known bool, err error) {
 	v, known := ticketViews[view]
 	if !known {
 		return nil, false, nil
+	}
+	where := v.where
+	if number != "" {
+		// Who has a number wants that request, wherever it stands.
+		where = `$1 = $1`
 	}
 	page, order := `t.id > $4`, `t.id`
 	if v.newest {
@@ -262,17 +275,10 @@ func (tx *Tx) TicketQueue(view, operatorID, number, topic, after string, limit i
 			after = "~"
 		}
 	}
-	list, err = rows(tx, (*TicketRow).fields, ticketRow+`WHERE `+v.where+`
+	list, err = rows(tx, (*TicketRow).fields, ticketRow+`WHERE `+where+`
 		AND (($2 = '' AND $3 = '') OR ($2 <> '' AND CAST(t.number AS TEXT) LIKE $2) OR ($3 <> '' AND t.topic LIKE $3)) AND `+page+` ORDER BY `+order+` LIMIT $5`,
 		operatorID, like(number, ""), like(topic, "%"), after, limit)
 	return list, true, err
-}
-
-// WorkingOperator tells whether there is such an operator, and still is.
-func (tx *Tx) WorkingOperator(id string) (bool, error) {
-	var n int
-	err := tx.row([]any{&n}, `SELECT count(*) FROM operators WHERE id = $1 AND ended_at = 0`, id)
-	return n > 0, err
 }
 
 // like makes the pattern of what begins with, or contains, a text; "" of none.

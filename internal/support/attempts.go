@@ -123,6 +123,7 @@ func (s *Service) Report(ctx context.Context, c verification.Caller, r Report) (
 	if err := r.check(); err != nil {
 		return nil, err
 	}
+	r.Environment.reduce()
 	environment, err := json.Marshal(r.Environment)
 	if err != nil {
 		return nil, err

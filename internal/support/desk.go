@@ -10,11 +10,16 @@ import (
 	"countersign/internal/contact"
 	"countersign/internal/delivery"
 	"countersign/internal/refusal"
+	"countersign/internal/secret"
 	"countersign/internal/store"
 )
 
 // Operator is who works at the desk, as the desk knows them by their session. Whether they may is decided there.
-type Operator struct{ ID, SessionID, Browser, Address string }
+type Operator struct {
+	ID, SessionID, Browser, Address string
+	// Live refuses where that has changed since the request was let in. It is asked in the transaction that does something.
+	Live func(tx *store.Tx) error
+}
 
 // Person names an operator.
 type Person struct {
@@ -88,44 +93,22 @@ type DeskTicket struct {
 	AccountID string `json:"-"`
 }
 
-// MaskID is an account's id as it is shown where the whole of it is not needed: its ends, by which two are told apart.
-func MaskID(id string) string {
-	_, rest, _ := strings.Cut(id, "_")
-	if len(rest) < 8 {
-		return rest
-	}
-	return rest[:3] + " ••• " + rest[len(rest)-3:]
-}
-
 // act does what an operator asked for, and writes it down, refused or not.
 func (s *Service) act(ctx context.Context, op Operator, kind, ticketID string, fn func(tx *store.Tx, t *store.Ticket, event *store.Event) error) error {
-	return s.Engine.DB.Update(ctx, func(tx *store.Tx) error {
-		event := store.Event{Kind: kind, OK: true, OperatorID: op.ID, SessionID: op.SessionID, Browser: op.Browser, Address: op.Address, Data: map[string]string{}}
-		err := tx.Nested(func() error {
-			if ticketID == "" {
-				return fn(tx, nil, &event)
-			}
-			t, err := tx.Ticket(ticketID)
-			if err != nil {
-				return missing(err, "request")
-			}
-			event.AccountID, event.Data["ticket"] = t.AccountID, Number(t.Number)
-			return fn(tx, t, &event)
-		})
-		r := refusal.As(err)
-		if err != nil && r == nil {
+	event := store.Event{Kind: kind, OperatorID: op.ID, SessionID: op.SessionID, Browser: op.Browser, Address: op.Address}
+	return s.Engine.Audited(ctx, event, func(tx *store.Tx, event *store.Event) error {
+		if err := op.Live(tx); err != nil {
 			return err
 		}
-		if r != nil {
-			event.OK, event.Data["code"] = false, r.Code
+		if ticketID == "" {
+			return tx.Nested(func() error { return fn(tx, nil, event) })
 		}
-		if err := tx.Record(event); err != nil {
-			return err
+		t, err := tx.Ticket(ticketID)
+		if err != nil {
+			return missing(err, "request")
 		}
-		if r != nil {
-			return store.Keep(r)
-		}
-		return nil
+		event.AccountID, event.Data["ticket"] = t.AccountID, store.TicketNumber(t.Number)
+		return tx.Nested(func() error { return fn(tx, t, event) })
 	})
 }
 
@@ -136,18 +119,13 @@ var (
 
 // Tickets lists requests: view is mine, unassigned, waiting, all or resolved; q is the beginning of a number, or part of a topic.
 func (s *Service) Tickets(ctx context.Context, op Operator, view, q, cursor string, limit int) (*DeskPage, error) {
-	number, topic := "", ""
-	q = strings.ToLower(strings.TrimSpace(q))
-	if m := ticketNumber.FindStringSubmatch(q); m != nil {
-		number = m[1]
-	} else if topicWords.MatchString(q) {
-		topic = strings.NewReplacer(" ", "_", "-", "_").Replace(q)
-	} else if q != "" {
-		return nil, refusal.Field("invalid_request", "q", "Search for a number such as CS-2041, or for a topic.")
-	}
 	var page *DeskPage
 	err := s.act(ctx, op, "desk.tickets", "", func(tx *store.Tx, _ *store.Ticket, event *store.Event) error {
 		page = &DeskPage{Items: []DeskRow{}}
+		number, topic, err := searched(q)
+		if err != nil {
+			return err
+		}
 		list, known, err := tx.TicketQueue(view, op.ID, number, topic, cursor, limit+1)
 		if err != nil {
 			return err
@@ -170,10 +148,25 @@ func (s *Service) Tickets(ctx context.Context, op Operator, view, q, cursor stri
 	return page, err
 }
 
+// searched reads what a search is for: the beginning of a number, or part of a topic.
+func searched(q string) (number, topic string, err error) {
+	q = strings.ToLower(strings.TrimSpace(q))
+	if m := ticketNumber.FindStringSubmatch(q); m != nil {
+		return m[1], "", nil
+	}
+	if topicWords.MatchString(q) {
+		return "", strings.NewReplacer(" ", "_", "-", "_").Replace(q), nil
+	}
+	if q != "" {
+		err = refusal.Field("invalid_request", "q", "Search for a number such as CS-2041, or for a topic.")
+	}
+	return "", "", err
+}
+
 func deskRow(r *store.TicketRow) DeskRow {
-	v := DeskRow{ID: r.ID, Number: Number(r.Number), Topic: r.Topic, State: r.State, HasRecording: r.HasRecording, Frozen: r.Frozen, Locale: r.Locale}
+	v := DeskRow{ID: r.ID, Number: store.TicketNumber(r.Number), Topic: r.Topic, State: r.State, HasRecording: r.HasRecording, Frozen: r.Frozen, Locale: r.Locale}
 	if r.AccountID != "" {
-		masked := MaskID(r.AccountID)
+		masked := secret.MaskID(r.AccountID)
 		v.Account = &masked
 	}
 	if r.AssignedTo != "" {
@@ -202,7 +195,6 @@ func (s *Service) Read(ctx context.Context, op Operator, id string) (out *DeskTi
 // Assign gives a request to an operator, or to nobody where to is "". A new one is open then.
 func (s *Service) Assign(ctx context.Context, op Operator, id, to string) (out *DeskTicket, err error) {
 	err = s.act(ctx, op, "desk.ticket_assigned", id, func(tx *store.Tx, t *store.Ticket, event *store.Event) error {
-		event.Data["to"] = to
 		if to != "" {
 			known, err := tx.WorkingOperator(to)
 			if err != nil {
@@ -212,6 +204,7 @@ func (s *Service) Assign(ctx context.Context, op Operator, id, to string) (out *
 				return refusal.NotFound("operator")
 			}
 		}
+		event.Data["to"] = to
 		if err := s.assign(tx, t, to); err != nil {
 			return err
 		}
@@ -237,10 +230,10 @@ func (s *Service) assign(tx *store.Tx, t *store.Ticket, to string) error {
 
 // Reply answers a request, and tells the customer by e-mail. One that nobody has is the answering operator's from then on.
 func (s *Service) Reply(ctx context.Context, op Operator, id, body string) (out *DeskTicket, err error) {
-	if err := checkBody(&body); err != nil {
-		return nil, err
-	}
 	err = s.act(ctx, op, "desk.ticket_answered", id, func(tx *store.Tx, t *store.Ticket, _ *store.Event) error {
+		if err := checkBody(&body); err != nil {
+			return err
+		}
 		if t.State == store.TicketResolved {
 			return refusal.New("conflict", "This request is resolved. Open it before you answer.")
 		}
@@ -269,10 +262,10 @@ func (s *Service) Reply(ctx context.Context, op Operator, id, body string) (out 
 
 // SetState resolves a request, or opens it again, and tells the customer by e-mail: state is resolved or open.
 func (s *Service) SetState(ctx context.Context, op Operator, id, state string) (out *DeskTicket, err error) {
-	if state != store.TicketResolved && state != store.TicketOpen {
-		return nil, refusal.Field("invalid_request", "state", "Say resolved or open.")
-	}
 	err = s.act(ctx, op, "desk.ticket_state", id, func(tx *store.Tx, t *store.Ticket, event *store.Event) error {
+		if state != store.TicketResolved && state != store.TicketOpen {
+			return refusal.Field("invalid_request", "state", "Say resolved or open.")
+		}
 		event.Data["state"] = state
 		if (state == store.TicketResolved) == (t.State == store.TicketResolved) {
 			return refusal.New("conflict", "This request is "+t.State+".")

@@ -10,7 +10,10 @@
 //	views.go       a request as its customer sees it
 //	link.go        the request of somebody without a session, by the link that was sent to their address
 //	desk.go        what operators do with requests; the desk (internal/desk) asks who they are and what they may do
-//	recordings.go  recordings of screens: taken in pieces, checked, sealed, deleted when their time is over
+//	templates.go   the beginnings of their answers
+//	recordings.go  recordings of screens: begun, taken in pieces, sealed, checked when they are whole; locks.go: one piece at a time
+//	pieces.go      recordings read again, of which only the pieces that are asked for are unsealed
+//	sweep.go       recordings deleted: by their owner, and when their time is over
 //
 // Words: an attempt is one try at a ceremony. A ticket is what people see as a request, with a number such as CS-2041.
 package support

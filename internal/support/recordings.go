@@ -12,7 +12,6 @@ import (
 	"fmt"
 	"mime"
 	"strconv"
-	"sync"
 	"time"
 
 	"countersign/internal/blob"
@@ -36,6 +35,9 @@ type RecordingLimits struct {
 	// AtOnce is how many an account may have that no request took along; without a session, a browser.
 	AtOnce, AtOnceWithoutSession int
 	PerAccount, PerNetwork       store.Allowance // of beginnings; the latter without a session
+	// AllWithoutSession are the bytes, stored and kept, of everybody without a session together: strangers, of whom there are any
+	// number, take no room from accounts, and fill no store that has no end.
+	AllWithoutSession int64
 	// Loose is how long a recording is kept that no request takes along, whole or not; Retention one that a request took along, after
 	// that was resolved: as long as the request itself.
 	Loose, Retention time.Duration
@@ -48,7 +50,7 @@ func DefaultRecordingLimits() RecordingLimits {
 	return RecordingLimits{
 		Bytes: 100 << 20, BytesWithoutSession: 50 << 20, Duration: 5 * time.Minute, AtOnce: 3, AtOnceWithoutSession: 1,
 		PerAccount: store.Allowance{Limit: 20, Window: time.Hour}, PerNetwork: store.Allowance{Limit: 3, Window: time.Hour},
-		Loose: 24 * time.Hour, Retention: DefaultRetention, Reserve: 512 << 20,
+		AllWithoutSession: 5 << 30, Loose: 24 * time.Hour, Retention: DefaultRetention, Reserve: 512 << 20,
 	}
 }
 
@@ -89,7 +91,8 @@ type RecordingInput struct {
 	Bytes     int64
 	MediaType string // as the browser says; "" where it does not know
 	Captured  string // screen | file
-	StartedAt time.Time
+	Started   bool   // whether it is known when it began
+	AgoMS     int64  // how long ago
 }
 
 // RecordingView is a recording as its owner sees it.
@@ -135,6 +138,8 @@ func (s *Recordings) Begin(ctx context.Context, c verification.Caller, in Record
 		return nil, err
 	case in.Captured != "screen" && in.Captured != "file":
 		return nil, refusal.Field("invalid_request", "captured", `Say "screen" or "file".`)
+	case in.AgoMS < 0:
+		return nil, refusal.Field("invalid_request", "started_ms_ago", "A recording began before it was sent.")
 	}
 	if err := s.room(ctx, in.Bytes); err != nil {
 		return nil, err
@@ -146,9 +151,9 @@ func (s *Recordings) Begin(ctx context.Context, c verification.Caller, in Record
 		if r.AccountID == "" {
 			r.DeviceHash = c.DeviceHash
 		}
-		// The device's clock, as it may be wrong by anything: what cannot be is not known.
-		if in.StartedAt.After(tx.Now.Add(-s.Limits.Loose)) && in.StartedAt.Before(tx.Now.Add(5*time.Minute)) {
-			r.StartedAt = in.StartedAt
+		// By this clock, as the steps are whose times lead into it: the device's may be wrong by anything.
+		if in.Started && in.AgoMS < s.Limits.Loose.Milliseconds() {
+			r.StartedAt = tx.Now.Add(-time.Duration(in.AgoMS) * time.Millisecond)
 		}
 		n, err := tx.LooseRecordings(r.AccountID, r.DeviceHash)
 		if err != nil {
@@ -160,7 +165,10 @@ func (s *Recordings) Begin(ctx context.Context, c verification.Caller, in Record
 		if r.AccountID != "" {
 			err = s.Engine.Allow(tx, s.Limits.PerAccount, "recordings", []byte(r.AccountID))
 		} else {
-			err = s.Engine.Allow(tx, s.Limits.PerNetwork, "recordings-open", []byte(c.Network()))
+			err = s.roomOutside(tx)
+			if err == nil {
+				err = s.Engine.AllowOutside(tx, c, s.Limits.PerNetwork, "recordings-open")
+			}
 		}
 		if err != nil {
 			return err
@@ -189,7 +197,7 @@ func declared(text string) (string, error) {
 func (s *Recordings) room(ctx context.Context, bytes int64) error {
 	free, known, err := s.Blobs.Free(ctx)
 	if err != nil {
-		return err
+		return away(ctx, err)
 	}
 	if known && free-bytes < s.Limits.Reserve {
 		return storageFull()
@@ -197,12 +205,36 @@ func (s *Recordings) room(ctx context.Context, bytes int64) error {
 	return nil
 }
 
+func (s *Recordings) roomOutside(tx *store.Tx) error {
+	kept, err := tx.KeptOutside()
+	if err == nil && kept >= s.Limits.AllWithoutSession {
+		err = storageFull()
+	}
+	return err
+}
+
 func storageFull() error {
 	return refusal.New("storage_full", "There is no room for recordings now. Try again later.")
 }
 
-// Own reads a recording of the caller's. Those of others are not there.
-func (s *Recordings) Own(tx *store.Tx, c verification.Caller, id string) (*store.Recording, error) {
+// away answers that the store of recordings fails, and keeps why for the log. Where the caller has gone it is none of the store's.
+func away(ctx context.Context, cause error) error {
+	if ctx.Err() != nil {
+		return cause
+	}
+	return fmt.Errorf("%w: %w", refusal.New("storage_unavailable", "Recordings cannot be stored now. What was stored is kept. Try again in a moment."), cause)
+}
+
+// TryStore tries whether recordings can be stored, read and deleted, and tells how much room there is. That there is none is no error.
+func (s *Recordings) TryStore(ctx context.Context) (free int64, known bool, err error) {
+	if err := blob.Try(ctx, s.Blobs); err != nil && !errors.Is(err, blob.ErrFull) {
+		return 0, false, err
+	}
+	return s.Blobs.Free(ctx)
+}
+
+// ownRecording reads a recording of the caller's. Those of others are not there.
+func ownRecording(tx *store.Tx, c verification.Caller, id string) (*store.Recording, error) {
 	r, err := tx.Recording(id)
 	if err != nil && !errors.Is(err, store.ErrNotFound) {
 		return nil, err
@@ -214,7 +246,7 @@ func (s *Recordings) Own(tx *store.Tx, c verification.Caller, id string) (*store
 }
 
 func (s *Recordings) read(ctx context.Context, c verification.Caller, id string) (r *store.Recording, err error) {
-	err = s.Engine.DB.View(ctx, func(tx *store.Tx) (err error) { r, err = s.Own(tx, c, id); return err })
+	err = s.Engine.DB.View(ctx, func(tx *store.Tx) (err error) { r, err = ownRecording(tx, c, id); return err })
 	return r, err
 }
 
@@ -275,7 +307,7 @@ func (s *Recordings) Append(ctx context.Context, c verification.Caller, id strin
 			return nil, err
 		}
 	default:
-		if err := s.next(ctx, r, piece); err != nil {
+		if err := s.next(ctx, c, r, piece); err != nil {
 			return nil, err
 		}
 	}
@@ -287,7 +319,7 @@ func (s *Recordings) Append(ctx context.Context, c verification.Caller, id strin
 func (s *Recordings) repeated(ctx context.Context, r *store.Recording, offset int64, piece []byte) error {
 	there, err := s.reader(ctx, r).piece(offset / Piece)
 	if err != nil {
-		return err
+		return away(ctx, err)
 	}
 	if !bytes.Equal(there, piece) {
 		return wrongOffset(r)
@@ -296,16 +328,21 @@ func (s *Recordings) repeated(ctx context.Context, r *store.Recording, offset in
 }
 
 // next stores the next piece, and lets r say so.
-func (s *Recordings) next(ctx context.Context, r *store.Recording, piece []byte) error {
+func (s *Recordings) next(ctx context.Context, c verification.Caller, r *store.Recording, piece []byte) error {
 	if err := s.room(ctx, int64(len(piece))); err != nil {
 		return err
+	}
+	if r.AccountID == "" {
+		if err := s.Engine.DB.View(ctx, s.roomOutside); err != nil {
+			return err
+		}
 	}
 	n := r.Stored / Piece
 	if err := s.Blobs.Put(ctx, key(r.ID, n), s.Engine.Keys.Seal(place(r.ID, n), piece)); err != nil {
 		if errors.Is(err, blob.ErrFull) {
 			return storageFull()
 		}
-		return fmt.Errorf("store a piece: %w", err)
+		return away(ctx, fmt.Errorf("store a piece: %w", err))
 	}
 	from := r.Stored
 	if r.Stored += int64(len(piece)); r.Stored < r.Bytes {
@@ -315,10 +352,16 @@ func (s *Recordings) next(ctx context.Context, r *store.Recording, piece []byte)
 		return err
 	}
 	err := s.change(ctx, func(tx *store.Tx) (bool, error) {
+		event := c.Event(r.AccountID, "recording.made", true, map[string]string{"recording": r.ID})
 		if r.State == store.RecordingRefused {
 			r.DeleteAt = tx.Now
+			event = c.Event(r.AccountID, "recording.refused", false, map[string]string{"recording": r.ID, "code": r.Reason})
 		}
-		return tx.FinishRecording(r, from)
+		ok, err := tx.FinishRecording(r, from)
+		if err == nil && ok {
+			err = tx.Record(event)
+		}
+		return ok, err
 	})
 	if err != nil || r.State == store.RecordingReady {
 		return err
@@ -347,7 +390,7 @@ func (s *Recordings) judge(ctx context.Context, r *store.Recording) error {
 		// The store has lost or altered a piece; only from the beginning can this come to anything.
 		r.State, r.Reason = store.RecordingRefused, media.Broken
 	case err != nil:
-		return err
+		return away(ctx, err)
 	// A recorder that is told to stop takes a moment.
 	case info.Duration > s.Limits.Duration+2*time.Second:
 		r.State, r.Reason = store.RecordingRefused, TooLong
@@ -357,110 +400,8 @@ func (s *Recordings) judge(ctx context.Context, r *store.Recording) error {
 	return nil
 }
 
-// Delete deletes a recording of the caller's. A second time it does nothing.
-func (s *Recordings) Delete(ctx context.Context, c verification.Caller, id string) error {
-	if _, err := s.read(ctx, c, id); err != nil {
-		return err
-	}
-	return s.end(ctx, id)
-}
-
-// end closes a recording, so that nobody has it any more, and then deletes its contents. If that fails, or the program ends
-// between, Sweep goes on.
-func (s *Recordings) end(ctx context.Context, id string) error {
-	defer s.locks.lock(id)()
-	if err := s.Engine.DB.Update(ctx, func(tx *store.Tx) error { _, err := tx.CloseRecording(id); return err }); err != nil {
-		return err
-	}
-	return s.erase(ctx, id)
-}
-
-func (s *Recordings) erase(ctx context.Context, id string) error {
-	if err := s.Blobs.Delete(ctx, id); err != nil {
-		return fmt.Errorf("delete a recording's contents: %w", err)
-	}
-	return s.Engine.DB.Update(ctx, func(tx *store.Tx) error { return tx.RecordingGone(id) })
-}
-
-// Sweep deletes the recordings whose time is over.
-func (s *Recordings) Sweep(ctx context.Context) error {
-	const some = 50
-	for {
-		var due []string
-		err := s.Engine.DB.View(ctx, func(tx *store.Tx) (err error) { due, err = tx.DueRecordings(some); return err })
-		if err != nil {
-			return err
-		}
-		for _, id := range due {
-			if err := s.end(ctx, id); err != nil {
-				return err
-			}
-		}
-		if len(due) < some {
-			return nil
-		}
-	}
-}
-
-// SweepStrays deletes contents that no recording has, as when a backup was put back that knows nothing of them. It waits until
-// their time is over whatever they were.
-func (s *Recordings) SweepStrays(ctx context.Context) error {
-	folders, err := s.Blobs.Folders(ctx)
-	if err != nil {
-		return err
-	}
-	for _, id := range folders {
-		begun, ok := secret.IDTime("rec", id)
-		if !ok || s.Engine.DB.Now().Before(begun.Add(s.Limits.Loose+s.Limits.Retention)) {
-			continue
-		}
-		err := s.Engine.DB.View(ctx, func(tx *store.Tx) error { _, err := tx.Recording(id); return err })
-		if errors.Is(err, store.ErrNotFound) {
-			err = s.Blobs.Delete(ctx, id)
-		}
-		if err != nil {
-			return err
-		}
-	}
-	return nil
-}
-
 func key(id string, n int64) string { return id + "/" + strconv.FormatInt(n, 10) }
 
 func place(id string, n int64) secret.Place {
 	return secret.Place{Table: "recordings", Column: "piece", Row: key(id, n)}
-}
-
-// locks lets one at a time work on a recording.
-type locks struct {
-	mu   sync.Mutex
-	held map[string]*lock
-}
-
-type lock struct {
-	sync.Mutex
-	users int
-}
-
-func (l *locks) lock(id string) (unlock func()) {
-	l.mu.Lock()
-	if l.held == nil {
-		l.held = map[string]*lock{}
-	}
-	one := l.held[id]
-	if one == nil {
-		one = &lock{}
-		l.held[id] = one
-	}
-	one.users++
-	l.mu.Unlock()
-	one.Lock()
-	return func() {
-		one.Unlock()
-		l.mu.Lock()
-		defer l.mu.Unlock()
-		if one.users--; one.users == 0 {
-			delete(l.held, id)
-		}
-	}
 }

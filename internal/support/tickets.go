@@ -7,7 +7,6 @@ import (
 	"errors"
 	"fmt"
 	"slices"
-	"strconv"
 	"strings"
 	"time"
 	"unicode"
@@ -37,7 +36,9 @@ type Limits struct {
 	Open int
 	// Messages are those of one account, or of one request without a session; the first of a request counts too.
 	Messages store.Allowance
-	// OpenFrom and OpenTo are requests without a session: from one network, and for one e-mail address.
+	// OpenFrom are requests without a session: from one network, or from browsers that have signed in to one account before. OpenTo are
+	// the e-mails that say that such a request was received, to one address. It is never seen, and several times what one network has,
+	// so that nobody keeps an address from being helped: a request beyond it is taken like any other, and its answer is sent.
 	OpenFrom, OpenTo store.Allowance
 	// Mails are e-mails about requests to one account or, without one, about one request.
 	Mails store.Allowance
@@ -48,7 +49,7 @@ type Limits struct {
 // DefaultLimits are those of a production service.
 func DefaultLimits() Limits {
 	return Limits{
-		Open: 10, Messages: store.Allowance{Limit: 60, Window: time.Hour}, OpenFrom: store.Allowance{Limit: 3, Window: time.Hour}, OpenTo: store.Allowance{Limit: 3, Window: time.Hour},
+		Open: 10, Messages: store.Allowance{Limit: 60, Window: time.Hour}, OpenFrom: store.Allowance{Limit: 3, Window: time.Hour}, OpenTo: store.Allowance{Limit: 12, Window: time.Hour},
 		Mails: store.Allowance{Limit: 20, Window: time.Hour}, WrongLinks: store.Allowance{Limit: 30, Window: time.Hour},
 	}
 }
@@ -62,9 +63,6 @@ type Opening struct {
 	Recordings  []string
 	Locale      string // of the client, where no account has one
 }
-
-// Number is a ticket's number as people read it.
-func Number(n int64) string { return "CS-" + strconv.FormatInt(n, 10) }
 
 // Open opens a request: for an account, or for whoever can read the e-mail address that is given. Whether an account has that address
 // is not even looked up. It answers a *TicketView or an *Opened.
@@ -82,7 +80,7 @@ func (s *Service) Open(ctx context.Context, c verification.Caller, o Opening) (a
 		} else {
 			token, _ := secret.NewToken()
 			to = &store.Contact{Email: o.Email, Token: token}
-			err = s.admitStranger(tx, c, o.Email)
+			err = s.admitStranger(tx, c)
 		}
 		if err != nil {
 			return err
@@ -105,14 +103,14 @@ func (s *Service) Open(ctx context.Context, c verification.Caller, o Opening) (a
 		if err := s.attach(tx, c, t, o.Recordings); err != nil {
 			return err
 		}
-		if err := tx.Record(c.Event(t.AccountID, "ticket.opened", true, map[string]string{"ticket": Number(t.Number), "topic": t.Topic})); err != nil {
+		if err := tx.Record(c.Event(t.AccountID, "ticket.opened", true, map[string]string{"ticket": store.TicketNumber(t.Number), "topic": t.Topic})); err != nil {
 			return err
 		}
-		if err := s.mail(tx, t, delivery.TicketInfo{News: delivery.TicketReceived}); err != nil {
+		if err := s.received(tx, t, to); err != nil {
 			return err
 		}
 		if c.Session == nil {
-			out = &Opened{Number: Number(t.Number), State: t.State}
+			out = &Opened{Number: store.TicketNumber(t.Number), State: t.State}
 			return nil
 		}
 		out, err = s.view(tx, t)
@@ -232,29 +230,31 @@ func tooManyOpen() *refusal.Refusal {
 	return refusal.New("too_many_tickets", "So many requests are open at once, and no more. Write in one of them.")
 }
 
-func (s *Service) admitStranger(tx *store.Tx, c verification.Caller, address string) error {
-	for _, b := range []struct {
-		allowance      store.Allowance
-		label, subject string
-	}{
-		{s.Limits.OpenFrom, "tickets-from", c.Network()}, {s.Limits.OpenTo, "tickets-to", address}, {s.Engine.Limits.SendAll, "send-all-open", ""},
-	} {
-		if err := s.Engine.Allow(tx, b.allowance, b.label, []byte(b.subject)); err != nil {
+func (s *Service) admitStranger(tx *store.Tx, c verification.Caller) error {
+	if err := s.Engine.AllowOutside(tx, c, s.Limits.OpenFrom, "tickets-from"); err != nil {
+		return err
+	}
+	return s.Engine.Allow(tx, s.Engine.Limits.SendAll, "send-all-open", nil)
+}
+
+// received tells by e-mail that a request was received.
+func (s *Service) received(tx *store.Tx, t *store.Ticket, to *store.Contact) error {
+	if to != nil {
+		if err := s.Engine.Allow(tx, s.Limits.OpenTo, "tickets-to", []byte(to.Email)); refusal.As(err) != nil {
+			return nil
+		} else if err != nil {
 			return err
 		}
 	}
-	return nil
+	return s.mail(tx, t, delivery.TicketInfo{News: delivery.TicketReceived})
 }
 
 // attach lets a ticket take recordings of the caller's along. They end with the ticket or, where it lies still, so long after its last movement.
 func (s *Service) attach(tx *store.Tx, c verification.Caller, t *store.Ticket, ids []string) error {
 	for _, id := range ids {
-		r, err := tx.Recording(id)
+		r, err := ownRecording(tx, c, id)
 		if err != nil {
-			return missing(err, "recording")
-		}
-		if !own(c, r.AccountID, r.DeviceHash) {
-			return refusal.NotFound("recording")
+			return err
 		}
 		ok, err := tx.AttachRecording(r.ID, t.ID, tx.Now.Add(s.Retention))
 		if err != nil {
@@ -269,7 +269,7 @@ func (s *Service) attach(tx *store.Tx, c verification.Caller, t *store.Ticket, i
 
 // mail tells of a ticket by e-mail, unless so many were sent. What it says besides is in info.
 func (s *Service) mail(tx *store.Tx, t *store.Ticket, info delivery.TicketInfo) error {
-	info.Number, info.At, info.Locale = Number(t.Number), tx.Now, t.Locale
+	info.Number, info.At, info.Locale = store.TicketNumber(t.Number), tx.Now, t.Locale
 	subject := t.AccountID
 	if subject == "" {
 		subject = t.ID
@@ -371,7 +371,7 @@ func (s *Service) write(tx *store.Tx, c verification.Caller, t *store.Ticket, bo
 	if err := s.move(tx, t, to); err != nil {
 		return nil, err
 	}
-	if err := tx.Record(c.Event(t.AccountID, "ticket.message", true, map[string]string{"ticket": Number(t.Number)})); err != nil {
+	if err := tx.Record(c.Event(t.AccountID, "ticket.message", true, map[string]string{"ticket": store.TicketNumber(t.Number)})); err != nil {
 		return nil, err
 	}
 	return s.view(tx, t)

@@ -62,7 +62,7 @@ type StepView struct {
 }
 
 func (s *Service) head(t *store.Ticket) TicketHead {
-	h := TicketHead{ID: t.ID, Number: Number(t.Number), Topic: t.Topic, State: t.State, CreatedAt: t.CreatedAt, UpdatedAt: t.UpdatedAt}
+	h := TicketHead{ID: t.ID, Number: store.TicketNumber(t.Number), Topic: t.Topic, State: t.State, CreatedAt: t.CreatedAt, UpdatedAt: t.UpdatedAt}
 	if !t.ResolvedAt.IsZero() {
 		at := t.ResolvedAt.Add(s.Retention)
 		h.DeleteAt = &at

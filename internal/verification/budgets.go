@@ -183,6 +183,19 @@ func (e *Engine) sends(c Caller, v *store.Verification, target, to string) (seen
 	return seen, []use{{l.SendFor, "open-to/" + string(v.Purpose), to}, {l.SendFor, "open-for/" + string(v.Purpose), owner}}
 }
 
+// AllowOutside takes one use without a session from the client's network, or refuses. A browser that has signed in before takes it from
+// a budget of that account, so that its neighbours hold it up by nothing; one for each browser would be as many as somebody likes.
+func (e *Engine) AllowOutside(tx *store.Tx, c Caller, a store.Allowance, label string) error {
+	owner, err := tx.DeviceAccount(c.DeviceHash)
+	if err != nil {
+		return err
+	}
+	if owner != "" {
+		return e.Allow(tx, a, label+"-own", []byte(owner))
+	}
+	return e.Allow(tx, a, label, []byte(c.Network()))
+}
+
 // Allow takes one use of a budget, or refuses.
 func (e *Engine) Allow(tx *store.Tx, a store.Allowance, label string, subject []byte) error {
 	key := e.Keys.MAC("budget", []byte(label), subject)

@@ -1,6 +1,7 @@
 package verification
 
 import (
+	"context"
 	"errors"
 	"slices"
 	"time"
@@ -101,4 +102,28 @@ func (e *Engine) Note(tx *store.Tx, c Caller, event store.Event) error {
 		return err
 	}
 	return tx.Record(event)
+}
+
+// Audited runs fn and writes down that it was done, or that it was refused and why, in one transaction. What fn has written stays where
+// it refuses, as a budget has to; what must not, it nests. It puts into the event what it has found to be true, nothing that is only said.
+func (e *Engine) Audited(ctx context.Context, event store.Event, fn func(tx *store.Tx, event *store.Event) error) error {
+	return e.DB.Update(ctx, func(tx *store.Tx) error {
+		event := event // an update may run twice
+		event.OK, event.Data = true, map[string]string{}
+		err := fn(tx, &event)
+		r := refusal.As(err)
+		if err != nil && r == nil {
+			return err
+		}
+		if r != nil {
+			event.OK, event.Data["code"] = false, r.Code
+		}
+		if err := tx.Record(event); err != nil {
+			return err
+		}
+		if r != nil {
+			return store.Keep(r)
+		}
+		return nil
+	})
 }

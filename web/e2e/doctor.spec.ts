@@ -265,7 +265,7 @@ test('the report can be read and copied, and holds nothing of the person', async
     .getByRole('link', { name: /^Check this device/ })
     .click();
   await expect(ines.page.getByText('Confirming a withdrawal')).toBeVisible();
-  await ines.button('Read it').click();
+  await ines.button('Read report').click();
   const dialog = ines.page.getByRole('dialog', { name: 'The report' });
   await expect(dialog).toContainText('NotAllowedError');
   await dialog.getByRole('button', { name: 'Copy report' }).click();

@@ -479,6 +479,9 @@ test('it can be paused, gone on with and taken back', async ({ ines }) => {
   await expect(page.getByText(/^Paused at \d+%$/)).toBeVisible();
   await letThrough(page);
   await expect(ines.button('Send when uploaded')).toBeDisabled();
+  // Who has stopped it has stopped it: a reload does not go on by itself.
+  await page.reload();
+  await expect(page.getByText(/^Paused at \d+%$/)).toBeVisible();
   await ines.button('Go on').click();
   await expect(uploaded(ines)).toBeVisible();
   const { id } = await recordingOf(ines);
@@ -510,6 +513,7 @@ test('what is no video is refused in words, and the request can go without it', 
 
 test('without a session: from the sign-in page to the doctor, a request, and its answer by the mailed link', async ({
   another,
+  ines: owner,
 }) => {
   const visitor = await another(ines, { viewport: { width: 390, height: 844 } });
   const { page, demo } = visitor;
@@ -545,8 +549,14 @@ test('without a session: from the sign-in page to the doctor, a request, and its
   await expect(visitor.heading('This link no longer works')).toBeVisible();
   await visitor.open(link);
   await expect(page.getByText('I cannot sign in.')).toBeVisible();
-  await page.getByRole('navigation').getByRole('link', { name: 'Your requests' }).click();
-  await expect(page.getByText('I cannot sign in.')).toBeHidden();
+
+  // Somebody who is signed in has a way from there to their own.
+  await owner.signInWithPasskey();
+  await owner.open(link);
+  await expect(owner.page.getByText('I cannot sign in.')).toBeVisible();
+  await owner.page.getByRole('navigation').getByRole('link', { name: 'Your requests' }).click();
+  await expect(owner.heading('Your requests')).toBeVisible();
+  await expect(owner.page.getByText('I cannot sign in.')).toBeHidden();
 });
 
 test('a newer build is offered, never taken by itself, and what was typed stays', async ({ ines }) => {

@@ -29,8 +29,25 @@ type Server struct {
 	Folder string
 }
 
+// Address is an address at which nobody listens yet.
+func Address(t testing.TB) string {
+	t.Helper()
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer l.Close()
+	return l.Addr().String()
+}
+
 // Start starts a server and ends it with the test. Where the program is missing, it is installed first.
 func Start(t testing.TB) *Server {
+	t.Helper()
+	return StartAt(t, Address(t))
+}
+
+// StartAt is Start at an address.
+func StartAt(t testing.TB, address string) *Server {
 	t.Helper()
 	_, here, _, _ := runtime.Caller(0)
 	out, err := exec.Command(filepath.Join(filepath.Dir(here), "..", "..", "..", "scripts", "need-versitygw")).Output()
@@ -42,12 +59,6 @@ func Start(t testing.TB) *Server {
 	if err := os.Mkdir(s.Folder, 0o700); err != nil {
 		t.Fatal(err)
 	}
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	address := l.Addr().String()
-	l.Close()
 	cmd := exec.Command(strings.TrimSpace(string(out)), "--port", address, "--access", AccessKey, "--secret", SecretKey, "--region", Region, "posix", folder)
 	var said bytes.Buffer
 	cmd.Stdout, cmd.Stderr = &said, &said

@@ -98,11 +98,16 @@ async function askForHelp(ines: Customer): Promise<void> {
   await ines.signInWithPasskey();
   const video = (await noisyVideo(page, 200_000)).toString('base64');
   const recording = await page.evaluate(
-    async ([video, started_at]) => {
+    async ([video, began]) => {
       const bytes = Uint8Array.from(atob(video), (each) => each.charCodeAt(0));
       const send = async (method: string, path: string, body: BodyInit, headers: Record<string, string>) =>
         (await (await fetch(path, { method, body, headers })).json()) as { id: string; stored: number; piece: number };
-      const wanted = { bytes: bytes.length, media_type: 'video/webm', captured: 'screen', started_at };
+      const wanted = {
+        bytes: bytes.length,
+        media_type: 'video/webm',
+        captured: 'screen',
+        started_ms_ago: Date.now() - began,
+      };
       let one = await send('POST', '/v1/recordings', JSON.stringify(wanted), { 'Content-Type': 'application/json' });
       while (one.stored < bytes.length) {
         one = await send(
@@ -114,7 +119,7 @@ async function askForHelp(ines: Customer): Promise<void> {
       }
       return one.id;
     },
-    [video, new Date(began).toISOString()] as const,
+    [video, began] as const,
   );
   const { status } = await ines.post('/v1/tickets', {
     topic: 'passkey_sign_in_failed',

@@ -19,7 +19,8 @@ CREATE TABLE attempts (
 CREATE INDEX attempts_by_verification ON attempts (verification_id) WHERE verification_id <> '';
 CREATE INDEX attempts_by_account ON attempts (account_id, begun_at);
 CREATE INDEX attempts_by_device ON attempts (device_hash, begun_at);
-CREATE INDEX attempts_by_time ON attempts (operation, begun_at);
+-- It has all that the numbers count, so that a million attempts are counted without being read.
+CREATE INDEX attempts_by_time ON attempts (operation, begun_at, outcome, ended_at, prompted_at, codes_at, platform);
 
 CREATE TABLE attempt_steps (
   attempt_id TEXT NOT NULL REFERENCES attempts (id) ON DELETE CASCADE,
@@ -47,8 +48,19 @@ CREATE TABLE tickets (
   resolved_at    INTEGER NOT NULL DEFAULT 0
 ) STRICT;
 CREATE INDEX tickets_by_account ON tickets (account_id, id);
-CREATE INDEX tickets_by_state ON tickets (state, updated_at);
-CREATE INDEX tickets_by_operator ON tickets (assigned_to, state, updated_at);
+-- The desk's queue: what is open, the oldest first; what is resolved, the newest first. Operators ask for it all day long.
+CREATE INDEX tickets_open ON tickets (id) WHERE state <> 'resolved';
+CREATE INDEX tickets_open_by_operator ON tickets (assigned_to, id) WHERE state <> 'resolved';
+CREATE INDEX tickets_by_state ON tickets (state, id);
+CREATE INDEX tickets_by_end ON tickets (resolved_at) WHERE state = 'resolved';
+
+-- How many were opened on a day (UTC), for the desk's numbers: the requests themselves go.
+CREATE TABLE tickets_opened (
+  day   INTEGER NOT NULL,
+  topic TEXT NOT NULL,
+  count INTEGER NOT NULL,
+  PRIMARY KEY (day, topic)
+) STRICT, WITHOUT ROWID;
 
 CREATE TABLE ticket_messages (
   id          TEXT PRIMARY KEY,
@@ -82,6 +94,7 @@ CREATE INDEX recordings_by_ticket ON recordings (ticket_id);
 CREATE INDEX recordings_by_account ON recordings (account_id, created_at);
 CREATE INDEX recordings_by_device ON recordings (device_hash, created_at);
 CREATE INDEX recordings_by_end ON recordings (delete_at) WHERE deleted_at = 0;
+CREATE INDEX recordings_of_nobody ON recordings (stored) WHERE account_id = '' AND deleted_at = 0;
 CREATE INDEX recordings_gone ON recordings (deleted_at) WHERE deleted_at > 0;
 
 CREATE TABLE operators (
@@ -101,6 +114,8 @@ CREATE TABLE operator_invitations (
   expires_at  INTEGER NOT NULL,
   used_at     INTEGER NOT NULL DEFAULT 0
 ) STRICT, WITHOUT ROWID;
+CREATE INDEX operator_invitations_by_operator ON operator_invitations (operator_id);
+CREATE INDEX operator_invitations_by_expiry ON operator_invitations (expires_at);
 
 CREATE TABLE operator_passkeys (
   id              TEXT PRIMARY KEY,
@@ -130,12 +145,19 @@ CREATE TABLE operator_sessions (
   ended_at     INTEGER NOT NULL DEFAULT 0,
   PRIMARY KEY (operator_id, id)
 ) STRICT, WITHOUT ROWID;
+CREATE INDEX operator_sessions_by_expiry ON operator_sessions (expires_at);
 
 -- How long signing in took, for the desk's numbers: they read the index alone, and a login writes no more than before.
 ALTER TABLE sessions ADD COLUMN took INTEGER NOT NULL DEFAULT 0; -- milliseconds; 0 if that is not known
 DROP INDEX sessions_by_expiry;
 CREATE INDEX sessions_by_expiry ON sessions (expires_at, method, took); -- grows at its end: many logins share its page
 
+-- By it a browser that has signed in before asks for help out of its account's own budget, and not out of its neighbours'.
+CREATE INDEX devices_by_hash ON devices (device_hash);
+
 -- Who of the operators did what, looking included. Its account reads of it only what concerns its owner (audit_events.internal).
 ALTER TABLE audit_events ADD COLUMN operator_id TEXT NOT NULL DEFAULT '';
-CREATE INDEX audit_events_by_operator ON audit_events (operator_id, id) WHERE operator_id <> '';
+-- The desk's log, with the invitations of the command, which are no operator's.
+CREATE INDEX audit_events_of_desk ON audit_events (id) WHERE operator_id <> '' OR kind = 'desk.operator_invited';
+
+CREATE INDEX approvals_by_time ON approvals (created_at);

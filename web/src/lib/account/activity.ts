@@ -3,6 +3,7 @@ import BookUser from '@lucide/svelte/icons/book-user';
 import History from '@lucide/svelte/icons/history';
 import Hourglass from '@lucide/svelte/icons/hourglass';
 import KeyRound from '@lucide/svelte/icons/key-round';
+import LifeBuoy from '@lucide/svelte/icons/life-buoy';
 import Lock from '@lucide/svelte/icons/lock-keyhole';
 import LogIn from '@lucide/svelte/icons/log-in';
 import LogOut from '@lucide/svelte/icons/log-out';
@@ -164,6 +165,21 @@ function ofEvent(event: ActivityEvent, names: (passkeyId: string) => string): Ep
       return is(activity.addressSaved, BookUser, 'changes', { line: confirmed });
     case 'address.deleted':
       return is(activity.addressDeleted, BookUser, 'changes');
+    case 'ticket.opened':
+      return is(activity.askedForHelp(event.data['ticket'] ?? ''), LifeBuoy, 'changes');
+    case 'ticket.message':
+      return is(activity.wroteToSupport(event.data['ticket'] ?? ''), LifeBuoy, 'changes');
+    case 'recording.made':
+      return is(activity.recordingMade, LifeBuoy, 'changes');
+    case 'recording.refused':
+      return is(activity.recordingRefused, LifeBuoy, 'stopped', {
+        line: activity.recordingRefusedLine,
+        alarming: false,
+      });
+    case 'recording.deleted':
+      return is(activity.recordingDeleted, LifeBuoy, 'changes');
+    case 'recording.expired':
+      return is(activity.recordingExpired, LifeBuoy, 'changes');
   }
   if (!event.ok) {
     const what = purpose || event.kind.replace(/\.refused$/, '');

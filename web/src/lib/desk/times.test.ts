@@ -18,8 +18,11 @@ describe('a step’s time becomes a place in the recording that was running', ()
   });
   it('and none before it, after it, or where nobody knows when it began', () => {
     expect(placeOf('2026-11-23T14:12:12Z', [first, second])).toBeNull();
-    expect(placeOf('2026-11-23T14:12:56Z', [first, second])).toBeNull();
+    expect(placeOf('2026-11-23T14:12:59Z', [first, second])).toBeNull();
     expect(placeOf('2026-11-23T14:12:40Z', [recording('rec_3', null, 42_000)])).toBeNull();
+  });
+  it('shortly after its end it is the end: devices begin late', () => {
+    expect(placeOf('2026-11-23T14:12:57Z', [first, second])).toEqual({ recording: 'rec_1', seconds: 42 });
   });
   it('nor in one that was deleted', () => {
     expect(placeOf('2026-11-23T14:12:40Z', [{ ...first, state: 'deleted' }])).toBeNull();

@@ -6,6 +6,9 @@ export interface Place {
   seconds: number;
 }
 
+// A busy device begins to record a little after it was told to, and its recording is that much shorter than it lasted.
+const lateMs = 3000;
+
 /** Where in which recording a moment lies; null if in none. A recording that does not know its end is taken to reach an hour. */
 export function placeOf(
   at: string,
@@ -14,7 +17,8 @@ export function placeOf(
   for (const { id, started_at, duration_ms, state } of recordings) {
     if (!started_at || state !== 'ready') continue;
     const ms = Date.parse(at) - Date.parse(started_at);
-    if (ms >= 0 && ms <= (duration_ms || 3_600_000)) return { recording: id, seconds: ms / 1000 };
+    const end = duration_ms || 3_600_000;
+    if (ms >= 0 && ms <= end + lateMs) return { recording: id, seconds: Math.min(ms, end) / 1000 };
   }
   return null;
 }

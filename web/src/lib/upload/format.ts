@@ -26,6 +26,3 @@ export function limit(bytes: number): string {
   const whole = Math.floor(bytes / (1024 * 1024));
   return size(whole > 0 ? whole * 1_000_000 : bytes);
 }
-
-/** RFC 3339 in UTC, as the interface wants times. */
-export const isoTime = (ms: number): string => new Date(ms).toISOString();

@@ -6,6 +6,8 @@ export interface Kept {
   name: string;
   durationMs: number | null;
   at: number;
+  /** By hand: it does not go on by itself. */
+  paused?: boolean;
 }
 
 const name = 'recordings';

@@ -1,7 +1,6 @@
 import { api, ApiError, isApiError } from '$lib/api/client';
 import type { Problem, Recording } from '$lib/api/types';
 import { drop, find, keep } from './kept';
-import { isoTime } from './format';
 import { backoffMs, judge, Pace, pieceAt } from './pieces';
 
 export type UploadState =
@@ -57,7 +56,7 @@ export class Upload {
   /** In this browser's own store, or on its way into it. */
   #kept: Promise<boolean> = Promise.resolve(true);
   #work: Promise<void> | undefined;
-  #controller: AbortController | undefined;
+  #request: XMLHttpRequest | undefined;
   #wake: (() => void) | undefined;
 
   private constructor(name: string, blob: Blob | undefined, durationMs: number | null, total: number) {
@@ -103,15 +102,13 @@ export class Upload {
       recording?.bytes ?? kept?.blob.size ?? 0,
     );
     upload.#id = id;
-    if (!recording) {
-      upload.#unsure = true;
-      upload.#go();
-      return upload;
-    }
-    upload.#take(recording);
-    if (recording.state !== 'uploading') void drop(id);
-    else if (kept && kept.blob.size === recording.bytes) upload.#go();
-    else {
+    upload.#unsure = !recording;
+    if (recording) upload.#take(recording);
+    if (recording && recording.state !== 'uploading') void drop(id);
+    else if (kept && kept.blob.size === upload.total) {
+      if (kept.paused) upload.state = 'paused';
+      else upload.#go();
+    } else {
       await upload.remove();
       return 'lost';
     }
@@ -136,8 +133,10 @@ export class Upload {
     this.state = 'paused';
     this.#pace.reset();
     this.secondsLeft = null;
-    this.#controller?.abort();
+    this.sent = this.recording?.stored ?? 0;
+    this.#request?.abort();
     this.#wake?.();
+    this.#keep();
   };
 
   /** Goes on, or tries again what failed. */
@@ -149,12 +148,13 @@ export class Upload {
     this.error = undefined;
     this.#unsure = this.#id !== '';
     this.#go();
+    this.#keep();
   };
 
   /** Takes it back, here and on the server. */
   remove = async (): Promise<void> => {
     this.#removed = true;
-    this.#controller?.abort();
+    this.#request?.abort();
     this.#wake?.();
     await this.#work;
     if (!this.#id) return;
@@ -175,7 +175,7 @@ export class Upload {
       const { status, body } = await this.#next(this.blob);
       if (status === 200) {
         this.#unsure = false;
-        const before = this.sent;
+        const before = this.recording?.stored ?? 0;
         this.#take(body as Recording);
         // That it answers is not yet that it takes something.
         if (this.sent > before) failures = 0;
@@ -192,6 +192,7 @@ export class Upload {
         else this.#take({ ...this.recording, stored: next.offset });
       } else {
         this.state = 'waiting';
+        this.sent = this.recording?.stored ?? 0;
         this.secondsLeft = null;
         this.#pace.reset();
         await this.#rest(backoffMs(++failures));
@@ -218,7 +219,7 @@ export class Upload {
     this.#pace.take(performance.now(), recording.stored);
     this.secondsLeft = this.#pace.secondsLeft(this.total);
     const { from, to } = pieceAt(recording.stored, this.total, recording.piece);
-    this.state = to >= this.total ? 'checking' : 'sending';
+    this.state = 'sending';
     return this.#send(from, blob.slice(from, to));
   }
 
@@ -232,19 +233,27 @@ export class Upload {
           bytes: this.total,
           media_type: from.type,
           captured: from.captured,
-          started_at: from.startedAt === null ? undefined : isoTime(from.startedAt),
+          // The device's clock may be wrong; what has passed on it is not.
+          started_ms_ago: from.startedAt === null ? undefined : Math.max(0, Date.now() - from.startedAt),
         },
         { anonymous: true },
       ),
     );
     if (answer.status !== 200) return answer;
     this.#id = (answer.body as Recording).id;
-    // Not waited for: a browser whose store does not answer sends all the same.
-    const { blob, name, durationMs } = from;
-    this.#kept = keep({ id: this.#id, blob, name, durationMs, at: Date.now() });
+    this.#keep();
     // What it could not keep would be lost with the page.
     void this.#kept.then((kept) => !kept && this.#goesOn() && addEventListener('beforeunload', warn));
     return answer;
+  }
+
+  /** Keeps it in this browser's own store as it stands. Not waited for: a browser whose store does not answer sends all the same. */
+  #keep(): void {
+    const { blob, name, durationMs } = this;
+    if (!blob || !this.#id || this.#removed) return;
+    const id = this.#id;
+    const paused = this.state === 'paused';
+    this.#kept = this.#kept.then(() => keep({ id, blob, name, durationMs, at: Date.now(), paused }));
   }
 
   async #forget(): Promise<void> {
@@ -252,28 +261,35 @@ export class Upload {
     await drop(this.#id);
   }
 
-  async #send(offset: number, piece: Blob): Promise<Answer> {
-    if (!navigator.onLine) return { status: 0, body: {} };
-    const controller = new AbortController();
-    this.#controller = controller;
-    try {
-      const answer = await fetch(`/v1/recordings/${this.#id}`, {
-        method: 'PATCH',
-        headers: {
-          'Content-Type': 'application/offset+octet-stream',
-          'Upload-Offset': String(offset),
-          Accept: 'application/json, application/problem+json',
-        },
-        body: piece,
-        credentials: 'same-origin',
-        cache: 'no-store',
-        redirect: 'error',
-        signal: controller.signal,
-      });
-      return { status: answer.status, body: await answer.json().catch(() => ({})) };
-    } catch {
-      return { status: 0, body: {} };
-    }
+  /** By XMLHttpRequest: fetch does not tell how much has left, and a piece takes long on a bad line. */
+  #send(offset: number, piece: Blob): Promise<Answer> {
+    if (!navigator.onLine) return Promise.resolve({ status: 0, body: {} });
+    return new Promise((resolve) => {
+      const request = new XMLHttpRequest();
+      this.#request = request;
+      request.open('PATCH', `/v1/recordings/${this.#id}`);
+      request.setRequestHeader('Content-Type', 'application/offset+octet-stream');
+      request.setRequestHeader('Upload-Offset', String(offset));
+      request.setRequestHeader('Accept', 'application/json, application/problem+json');
+      request.upload.onprogress = ({ loaded }) => {
+        if (this.state === 'sending') this.sent = offset + Math.min(loaded, piece.size);
+      };
+      // All of it has left: what is waited for now is what it was found to be.
+      request.upload.onload = () => {
+        if (this.state === 'sending' && offset + piece.size >= this.total) this.state = 'checking';
+      };
+      // Whether it failed, was stopped or was answered: without an answer the status is 0.
+      request.onloadend = () => {
+        let body: unknown = {};
+        try {
+          body = JSON.parse(request.responseText);
+        } catch {
+          // No answer, or none of ours.
+        }
+        resolve({ status: request.status, body });
+      };
+      request.send(piece);
+    });
   }
 
   /** Waits, but no longer than until the connection is back. */

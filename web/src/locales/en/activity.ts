@@ -105,6 +105,13 @@ export default {
   supportPaused: 'Support paused your withdrawals',
   addressSaved: 'Address saved',
   addressDeleted: 'Address deleted',
+  askedForHelp: (number: string) => `You asked for help: ${number}`,
+  wroteToSupport: (number: string) => `You wrote to support: ${number}`,
+  recordingMade: 'Screen recording uploaded',
+  recordingRefused: 'A screen recording was not taken',
+  recordingRefusedLine: 'It was too long, or no video that we can play. Nothing of it was kept.',
+  recordingDeleted: 'Screen recording deleted',
+  recordingExpired: 'Screen recording deleted: its time was over',
   other: 'Account event',
   way: (way: string) => (way === 'passkey' ? 'Confirmed by passkey' : 'Confirmed with codes'),
 };

@@ -37,7 +37,11 @@ const kinds: Record<string, string> = {
   'desk.ticket_answered': 'Request answered',
   'desk.ticket_state': 'Request resolved or reopened',
   'ticket.opened': 'Request opened',
-  'ticket.answered': 'Customer wrote',
+  'ticket.message': 'Customer wrote',
+  'recording.made': 'Recording uploaded',
+  'recording.refused': 'Recording refused',
+  'recording.deleted': 'Recording deleted by its owner',
+  'recording.expired': 'Recording deleted, its time was over',
 };
 
 const logKinds: Record<string, string> = {
@@ -81,6 +85,15 @@ const rules: Record<string, string> = {
   passkey_for_withdrawal_approve: 'Passkey approves withdrawals',
 };
 
+/** How a rule's value is said, where it is no span of time. */
+const values: Record<string, string> = {
+  '0 h': 'None',
+  no: 'No',
+  any: 'Any passkey',
+  required: 'Always',
+  'with withdrawal power': 'With withdrawal power',
+};
+
 /** "ticket.resolved" where nothing better is known: "Ticket resolved". */
 export function plain(kind: string): string {
   const text = kind.replace(/^desk\./, '').replace(/[._]/g, ' ');
@@ -91,6 +104,7 @@ export default {
   kind: (kind: string) => kinds[kind] ?? plain(kind),
   logKind: (kind: string) => logKinds[kind] ?? plain(kind),
   /** What stands beside an act, by its name in the log. */
-  logKeys: { ticket: 'request', way: 'by', to: 'to' } as Record<string, string>,
+  logKeys: { ticket: 'request', way: 'by', to: 'to', operator: 'for' } as Record<string, string>,
   rule: (name: string) => rules[name] ?? plain(name),
+  value: (value: string) => values[value] ?? value,
 };

@@ -89,7 +89,6 @@ export default {
   lookAt: 'Look at these first',
   hints: {
     closed_early: [
-      'The lid of the laptop is open.',
       'A password manager is turned on.',
       'Browser and system are up to date.',
       'The window isn’t a private one.',
@@ -107,8 +106,11 @@ export default {
       'New phone? Sign in to the same Apple or Google account, and try again.',
       'If the passkey is on another device, use that one.',
     ],
-    in_app: ['Copy the link.', 'Open your own browser.', 'Paste the link, and go on there.'],
   } satisfies Partial<Record<Cause, string[]>>,
+  /** A phone has none. */
+  lid: 'The lid of the laptop is open.',
+  goOn: 'How to get there',
+  inAppSteps: (browser: string) => ['Copy the link.', `Open ${browser}.`, 'Paste the link, and go on there.'],
   noPrompt: 'Didn’t see a window?',
   noPromptApple: 'Turn on Passwords & Keychain for this device, then try again.',
   noPromptGoogle: 'Sign in to Google on this device, and update Google Play services.',
@@ -149,7 +151,7 @@ export default {
   passed: (n: number) => plural(n, { one: `${n} passed`, other: `${n} passed` }),
   passedSome: (names: string[], more: number) => (more > 0 ? `${names.join(', ')} and ${more} more` : names.join(', ')),
   copyReport: 'Copy report',
-  readReport: 'Read it',
+  readReport: 'Read report',
   reportTitle: 'The report',
   reportLine: 'This, and nothing else, is what support gets of this device. Nothing has been sent.',
   reportDone: 'Close',
@@ -189,6 +191,7 @@ export default {
   doing: { create: 'Creating a passkey', sign_in: 'Signing in', confirm: 'Confirming a withdrawal' },
   stoppedAfter: 'Stopped after',
   seconds: (s: string) => `${s} s`,
+  atOnce: 'under 0.1 s',
   reference: 'Reference',
   nothing: 'Nothing changed',
   nothingLine: 'Your account is as it was. You can go on with your codes.',

@@ -72,6 +72,10 @@ export default {
     upload_interrupted: { title: 'The upload broke off', line: 'What arrived is kept. Try again to go on.' },
     too_many_recordings: { title: 'You have recordings waiting', line: 'Send or remove one first. Nothing was added.' },
     storage_full: { title: 'We can’t take recordings right now', line: 'Send your request without one, or try later.' },
+    storage_unavailable: {
+      title: 'We can’t take recordings right now',
+      line: 'What was uploaded is kept. Try again in a moment.',
+    },
     too_many_tickets: { title: 'Too many open requests', line: 'Write in one of them instead. Nothing was sent.' },
     update_required: { title: 'Update the app first', line: 'This version is too old for passkeys. Codes still work.' },
     link_expired: { title: 'This link no longer works', line: 'It was used, or is too old. Nothing changed.' },

@@ -79,7 +79,7 @@ export default {
     {
       ask: 'Is this e-mail from you?',
       answer:
-        'Set an anti-phishing phrase under Security. Every genuine e-mail carries it. We never ask for codes by phone or chat.',
+        'Set an anti-phishing phrase under Security. Every genuine e-mail about your account carries it; only one that answers a request sent without signing in has none. We never ask for codes by phone or chat.',
     },
     {
       ask: 'Why are withdrawals paused?',
