@@ -401,9 +401,9 @@ export default {
   passkey: 'Passkey',
   codes: 'Codes',
   noWithdrawals: 'No withdrawal was approved in these days',
-  medians: 'Median time to sign in by passkey',
+  medians: 'Median time to sign in',
   mediansNote: 'Seconds, log scale',
-  noSignIns: 'Nobody signed in by passkey in these days',
+  noSignIns: 'Nobody signed in on these days',
   table: {
     step: 'Step',
     people: 'Tries',
