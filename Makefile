@@ -57,7 +57,7 @@ test-web: web/node_modules/.installed
 .PHONY: test-browser
 test-browser: build
 	@scripts/need-chromium
-	cd web && npm run --silent e2e
+	cd web && npm run --silent size && npm run --silent e2e
 
 ## fuzz: each fuzz target for FUZZTIME (10s)
 FUZZTIME ?= 10s

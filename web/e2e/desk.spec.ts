@@ -146,6 +146,12 @@ test('the numbers are there as plots and as a table, and say where nothing was c
   await admin.open('/operator/numbers');
   await expect(admin.page.getByText('No data yet')).toBeVisible(); // nobody has signed in by passkey
   await expect(admin.page.getByText('Nobody stopped at the device')).toBeVisible();
+  // Ines came in by codes once, to create her passkey.
+  await admin.button('As a table').click();
+  const medians = admin.page.getByRole('region', { name: 'Median time to sign in' });
+  const today = medians.getByRole('row').last().getByRole('cell');
+  await expect(today).toHaveText(['–', /^\d+\.\d$/]);
+  await admin.button('As plots').click();
   await ines.signInWithPasskey();
   await ines.requestWithdrawal();
   await ines.confirmWithPasskey();
@@ -155,8 +161,66 @@ test('the numbers are there as plots and as a table, and say where nothing was c
   const daily = admin.page.getByRole('region', { name: 'Withdrawals approved a day' });
   await expect(daily.getByRole('row')).toHaveCount(8);
   await expect(daily.getByRole('row').last().getByRole('cell').first()).toHaveText('1');
+  await expect(today).toHaveText([/^\d+\.\d$/, /^\d+\.\d$/]);
   await admin.button('As plots').click();
   await expect(daily.getByRole('row')).toHaveCount(0);
+
+  // Numbers of other days do not stand under the name of those that could not be had.
+  admin.gate.expect(/ERR_FAILED/);
+  await admin.page.route('**/v1/desk/numbers?days=90', (route) => route.abort());
+  await admin.page.getByRole('radio', { name: '90 days' }).check();
+  await expect(admin.button('Try again')).toBeVisible();
+  await expect(daily).toHaveCount(0);
+});
+
+test('the queue stays as long as it was made when it is asked for again', async ({ admin }) => {
+  const rows = (from: number, n: number) =>
+    Array.from({ length: n }, (_, i) => ({
+      id: `tkt_${from + i}`,
+      number: `CS-${from + i}`,
+      topic: 'other',
+      state: 'new',
+      account: null,
+      has_recording: false,
+      hold_until: null,
+      frozen: false,
+      assigned_to: null,
+      waiting_since: null,
+      locale: 'en',
+    }));
+  let asked = 0;
+  await admin.page.route('**/v1/desk/tickets?*', (route) => {
+    asked++;
+    const second = new URL(route.request().url()).searchParams.has('cursor');
+    const counts = { mine: 60, unassigned: 0, waiting: 0, open: 60 };
+    // One has come in meanwhile: the second page begins with what the first one ended with.
+    const items = second ? rows(49, 11) : rows(0, 50);
+    return route.fulfill({ json: { items, next: second ? null : 'tkt_49', counts } });
+  });
+  await admin.page.clock.install();
+  await admin.open('/operator');
+  const list = admin.page.getByRole('link', { name: /CS-\d+/ });
+  await expect(list).toHaveCount(50);
+  await admin.button('Show more').click();
+  await expect(list).toHaveCount(60);
+  const before = asked;
+  await admin.page.clock.runFor(61_000);
+  await expect.poll(() => asked).toBe(before + 2);
+  await expect(list).toHaveCount(60);
+});
+
+test('on a phone the request that is opened has the focus, and after it the queue', async ({ admin, ines }) => {
+  await ines.signInWithPasskey();
+  await ines.open('/support/new');
+  await ines.field('What did you see?').fill('Nothing works.');
+  await ines.button('Send').click();
+  await expect(ines.page).toHaveURL(/\/support\/tkt_/);
+  await admin.page.setViewportSize({ width: 390, height: 844 });
+  await admin.open('/operator');
+  await admin.page.getByRole('link', { name: /^Something else/ }).click();
+  await expect(admin.heading('Something else')).toBeFocused();
+  await admin.page.getByRole('main').getByRole('link', { name: 'Requests' }).click();
+  await expect(admin.heading('Requests')).toBeFocused();
 });
 
 test('a failure that was recorded is played and sought beside what happened, answered, and resolved', async ({
@@ -245,6 +309,13 @@ test('an operator whose session ended goes on with the reply that was begun', as
   await expect(ines.page).toHaveURL(/\/support\/tkt_/);
   await admin.open('/operator');
   await admin.page.getByRole('link', { name: /^Something else/ }).click();
+  await admin.field('Reply').fill('What exactly');
+  // A template joins what was written, and takes the place of none but a template.
+  await admin.button('Screen lock steps').click();
+  await expect(admin.field('Reply')).toHaveValue(/^What exactly\n\n.+screen lock/s);
+  await admin.field('Reply').fill('');
+  await admin.button('Screen lock steps').click();
+  await expect(admin.field('Reply')).toHaveValue(/^(?!What).*screen lock/s);
   await admin.field('Reply').fill('What exactly');
   await admin.call('DELETE', '/v1/desk/session');
   await admin.button('Send reply').click();

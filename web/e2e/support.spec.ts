@@ -306,6 +306,51 @@ test('an upload survives a lost connection, a killed server and a reload, and se
   await expect(ines.button('Send')).toBeEnabled();
 });
 
+test('what was recorded in the page arrives in pieces over a killed server, and is played and sought in another browser', async ({
+  admin,
+  ines,
+}) => {
+  const { page, demo } = ines;
+  ines.gate.expect(/ERR_/);
+  await sharesThisTab(ines, { noisy: true });
+  await ines.signInWithPasskey();
+  await ines.open('/support/new');
+  await ines.field('What did you see?').fill('Noise.');
+  await record(ines);
+  await expect(recordingBar(page)).toContainText('0:03');
+  await recordingBar(page).getByRole('button', { name: 'Stop' }).click();
+
+  const pieces = new Pieces(page);
+  await after(page, 2, async (route) => {
+    await demo.crash();
+    await route.abort('connectionreset');
+  });
+  await page.getByRole('button', { name: 'Use this recording' }).click();
+  await expect(page.getByText(/^No connection/)).toBeVisible();
+  expect(pieces.stored).toEqual([0, MiB]);
+  await letThrough(page);
+  await demo.restart();
+  await expect(uploaded(ines)).toBeVisible({ timeout: 40_000 });
+  expect(pieces.stored.length).toBeGreaterThan(2);
+  expect(pieces.stored).toEqual(pieces.stored.map((_, i) => i * MiB));
+  await ines.button('Send').click();
+  await expect(page).toHaveURL(/\/support\/tkt_/);
+
+  await admin.open('/operator');
+  await admin.page.getByRole('link', { name: /^Something else .*Recording$/ }).click();
+  const video = admin.page.locator('video');
+  const at = () => video.evaluate((each: HTMLVideoElement) => each.currentTime);
+  await admin.button('Play').click();
+  await expect.poll(at).toBeGreaterThan(0.3);
+  await admin.button('Pause').click();
+  const slider = admin.page.getByRole('slider', { name: 'Place in the recording' });
+  await slider.press('End');
+  await expect.poll(at).toBeGreaterThan(2);
+  await slider.press('Home');
+  await expect.poll(at).toBe(0);
+  expect(await video.evaluate((each: HTMLVideoElement) => each.videoWidth)).toBeGreaterThan(0);
+});
+
 test('an answer that got lost is not a lost piece: it goes on from where the server is', async ({ ines }) => {
   const { page } = ines;
   ines.gate.expect(/ERR_/);
@@ -468,6 +513,7 @@ test('what is no video is refused in words, and the request can go without it', 
 
 test('without a session: from the sign-in page to the doctor, a request, and its answer by the mailed link', async ({
   another,
+  ines: owner,
 }) => {
   const visitor = await another(ines, { viewport: { width: 390, height: 844 } });
   const { page, demo } = visitor;
@@ -498,9 +544,19 @@ test('without a session: from the sign-in page to the doctor, a request, and its
   await visitor.button('Send').click();
   await expect(page.getByRole('main').getByText('Now I can.')).toBeVisible();
 
+  // Only what is behind the # changes, and the page follows.
   await visitor.open('/support#no-such-token');
-  await page.reload();
   await expect(visitor.heading('This link no longer works')).toBeVisible();
+  await visitor.open(link);
+  await expect(page.getByText('I cannot sign in.')).toBeVisible();
+
+  // Somebody who is signed in has a way from there to their own.
+  await owner.signInWithPasskey();
+  await owner.open(link);
+  await expect(owner.page.getByText('I cannot sign in.')).toBeVisible();
+  await owner.page.getByRole('navigation').getByRole('link', { name: 'Your requests' }).click();
+  await expect(owner.heading('Your requests')).toBeVisible();
+  await expect(owner.page.getByText('I cannot sign in.')).toBeHidden();
 });
 
 test('a newer build is offered, never taken by itself, and what was typed stays', async ({ ines }) => {

@@ -29,7 +29,6 @@ const table = {
   '/doctor': { needs: 'any', screen: 'doctor/Doctor' },
   '/support': { needs: 'any', screen: 'support/Requests' },
   '/support/new': { needs: 'any', screen: 'support/NewRequest' },
-  '/support/link': { needs: 'any', screen: 'support/Requests' },
   '/support/:id': { needs: 'session', screen: 'support/Request' },
 
   '/withdraw': { needs: 'session', screen: 'withdraw/Withdraw' },

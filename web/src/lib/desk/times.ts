@@ -1,3 +1,4 @@
+import { clock } from '$lib/upload/format';
 import type { Recording, Step } from './types';
 
 export interface Place {
@@ -25,8 +26,7 @@ export function placeOf(
 
 /** "0:27", "12:05": a place in a recording. Whole seconds, rounded down, as players count. */
 export function playTime(seconds: number): string {
-  const whole = Math.max(0, Math.floor(Number.isFinite(seconds) ? seconds : 0));
-  return `${Math.floor(whole / 60)}:${String(whole % 60).padStart(2, '0')}`;
+  return clock(Number.isFinite(seconds) ? seconds * 1000 : 0);
 }
 
 /** Whether a step says that something stopped. */

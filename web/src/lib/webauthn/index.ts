@@ -194,7 +194,8 @@ export function armAutofill(on: {
     }
     if (!credential || stopped) return;
     try {
-      on.onSession(await finishLogin(credential));
+      const offered = credential;
+      on.onSession(await refusable('sign_in', null, () => finishLogin(offered)));
     } catch (error) {
       on.onError(error);
       void arm();

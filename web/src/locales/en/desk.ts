@@ -146,7 +146,6 @@ export default {
   states: { new: 'New', open: 'Open', waiting: 'Waiting', answered: 'Answered', resolved: 'Resolved' },
   topic: (topic: string) => topics[topic] ?? 'A request',
   now: 'Now',
-  waitingFor: (age: string) => `waiting ${age}`,
   pick: 'Pick a request',
   pickLine: 'It opens here, with its recording beside what happened.',
 
@@ -233,7 +232,6 @@ export default {
     deleted: 'Deleted when its time was over',
     ready: '',
   },
-  failedStep: (at: string) => `Failed at ${at}`,
 
   // accounts
   accountsTitle: 'Find an account',
@@ -253,7 +251,6 @@ export default {
   accountLine: (name: string, language: string, since: string) =>
     `${[name, language].filter(Boolean).join(', ')}. Customer since ${since}.`,
   seenNow: (at: string) => `Seen by you at ${at}, which is in the log.`,
-  requestsCount: (n: number) => plural(n, { one: '1 request', other: `${n} requests` }),
   maskedFactors: 'Factors, masked',
   ofThree: (n: number) => `${n} of 3`,
   factorNames: { email: 'E-mail', phone: 'Phone', authenticator: 'Authenticator app' },
@@ -314,6 +311,7 @@ export default {
   toLook: (n: number) => `${n} to look at`,
   allWell: 'All well',
   checksLine: (n: number, at: string, took: string) => `${n} checks, run at ${at}, ${took}`,
+  notChecked: (at: string) => `This is how it was at ${at}. It could not be checked again.`,
   checkAgain: 'Check again',
   checking: 'Checking…',
   copyCheck: 'Copy report',
@@ -356,7 +354,8 @@ export default {
   },
   noneBefore: 'None counted before',
   quicker: (times: number) => `${times} times quicker than codes`,
-  slower: 'Codes were not slower',
+  alike: 'About as quick as with codes',
+  slower: 'Codes were quicker',
   noCodes: 'No sign-in with codes to compare',
   perThousand: (n: string) => `${n} for every 1,000 who began`,
   nobodyBegan: 'Nobody began to create a passkey',
@@ -443,7 +442,6 @@ export default {
   endLine: 'Their sessions end at once and their passkeys stop working. What they did stays in the log.',
   endDo: 'End access',
   endDone: 'Access ended',
-  lastAdmin: 'The last admin can’t be ended or changed.',
   act: (what: string, name: string) => `${what}: ${name}`,
   needName: 'Enter a name.',
   needEmail: 'Enter an e-mail address.',

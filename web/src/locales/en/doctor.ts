@@ -182,7 +182,6 @@ export default {
     reload: 'Load again',
   } satisfies Record<Action, string>,
   create: 'Create passkey',
-  linkCopied: 'Link copied. Paste it into your own browser.',
   checkedAgain: 'Checked again',
 
   happened: 'What happened',

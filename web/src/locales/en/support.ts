@@ -112,9 +112,7 @@ export default {
   // added
   added: 'Added for you',
   isAdded: 'Added',
-  notAdded: 'Left out',
   report: 'Device report',
-  reportRead: 'Read the device report',
   steps: (n: number) => plural(n, { one: 'The step that led here', other: `The ${n} steps that led here` }),
   stepsLine: 'With times, without codes',
   stepsTitle: 'The steps that led here',
