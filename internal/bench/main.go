@@ -42,11 +42,14 @@ func main() {
 	watched := flag.Bool("watched", false, "measure what metrics and traces cost, and nothing else")
 	metrics := flag.Bool("metrics", false, "with -serve: keep metrics")
 	traces := flag.String("traces", "", "with -serve: send traces to this collector")
+	postgres := flag.Bool("postgres", false, "measure logins on PostgreSQL, and nothing else")
 	flag.Parse()
 	var err error
 	switch {
 	case *child != "":
 		err = serve(*child, *profile, *metrics, *traces)
+	case *postgres:
+		err = measurePostgres(*logins, *profile)
 	case *watched:
 		err = measureWatched(*logins)
 	default:
@@ -66,7 +69,11 @@ func config(folder, origin string) (app.Config, error) {
 	}
 	keys, err := secret.ParseKeys(string(b))
 	sink := &delivery.Capture{Now: time.Now, Max: 1}
-	return app.Config{Database: filepath.Join(folder, "bench.db"), Keys: keys, Name: "Bench", RPID: "localhost", Origins: []string{origin}, Policy: policy.Default(),
+	database := filepath.Join(folder, "bench.db")
+	if b, err := os.ReadFile(filepath.Join(folder, "database")); err == nil {
+		database = string(b)
+	}
+	return app.Config{Database: database, Recordings: filepath.Join(folder, "recordings"), Keys: keys, Name: "Bench", RPID: "localhost", Origins: []string{origin}, Policy: policy.Default(),
 		Holds: policy.DefaultHolds(), Limits: verification.DefaultLimits(), Catalogue: asset.Default(), Clock: time.Now, Logger: slog.New(slog.DiscardHandler),
 		Carriers: map[string]delivery.Carrier{delivery.ChannelEmail: sink, delivery.ChannelSMS: sink}}, err
 }

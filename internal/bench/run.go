@@ -36,6 +36,7 @@ type setup struct {
 	profile            string // where the server writes a CPU profile; "" for nowhere
 	metrics            bool
 	traces             string // the collector that gets traces; "" for none
+	database           string // postgres://…; "" for SQLite
 }
 
 // server is the measured process, with those who can log in to it.
@@ -66,6 +67,11 @@ func (r *server) begin(s setup) error {
 	err := os.WriteFile(filepath.Join(r.folder, "master.key"), []byte(secret.NewMaster()), 0o600)
 	if err != nil {
 		return err
+	}
+	if s.database != "" {
+		if err := os.WriteFile(filepath.Join(r.folder, "database"), []byte(s.database), 0o600); err != nil {
+			return err
+		}
 	}
 	if r.devices, err = fill(r.folder, s); err != nil {
 		return err
@@ -115,7 +121,7 @@ func fill(folder string, s setup) ([]*softkey.Authenticator, error) {
 		return nil, err
 	}
 	var devices []*softkey.Authenticator
-	const batch = 5000
+	const batch = 1000
 	for from := 0; from < s.accounts; from += batch {
 		err := db.Update(ctx, func(tx *store.Tx) error {
 			for i := from; i < min(from+batch, s.accounts); i++ {

@@ -96,7 +96,7 @@ func (tx *Tx) AddAttemptStep(attemptID string, s AttemptStep) error {
 	if err != nil {
 		return err
 	}
-	return tx.add(`INSERT INTO attempt_steps (attempt_id, n, at, step, data) SELECT CAST($1 AS TEXT), coalesce(max(n), 0) + 1, CAST($2 AS BIGINT), CAST($3 AS TEXT), CAST($4 AS TEXT) FROM attempt_steps WHERE attempt_id = $1`,
+	return tx.surely(`INSERT INTO attempt_steps (attempt_id, n, at, step, data) SELECT CAST($1 AS TEXT), coalesce(max(n), 0) + 1, CAST($2 AS BIGINT), CAST($3 AS TEXT), CAST($4 AS TEXT) FROM attempt_steps WHERE attempt_id = $1`,
 		attemptID, millis(s.At), s.Step, string(data))
 }
 

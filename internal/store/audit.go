@@ -38,7 +38,7 @@ func (tx *Tx) Record(e Event) error {
 	if err != nil {
 		return err
 	}
-	return tx.add(`INSERT INTO audit_events (account_id, kind, ok, at, session_id, browser, address, data, internal, operator_id) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)`,
+	return tx.surely(`INSERT INTO audit_events (account_id, kind, ok, at, session_id, browser, address, data, internal, operator_id) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)`,
 		e.AccountID, e.Kind, e.OK, millis(tx.Now), e.SessionID, e.Browser, e.Address, string(data), e.Internal, e.OperatorID)
 }
 

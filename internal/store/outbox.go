@@ -21,7 +21,7 @@ func (tx *Tx) Queue(accountID string, m delivery.Message, expires time.Time) err
 		return err
 	}
 	tx.w.queued = true
-	return tx.add(`INSERT INTO outbox (id, account_id, channel, message_sealed, state, due_at, expires_at, created_at) VALUES ($1, $2, $3, $4, 'queued', $5, $6, $5)`,
+	return tx.surely(`INSERT INTO outbox (id, account_id, channel, message_sealed, state, due_at, expires_at, created_at) VALUES ($1, $2, $3, $4, 'queued', $5, $6, $5)`,
 		id, accountID, m.Channel, tx.keys.Seal(outboxPlace(id), b), millis(tx.Now), millis(expires))
 }
 

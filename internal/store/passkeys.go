@@ -206,8 +206,9 @@ func (tx *Tx) SuspendPasskey(accountID, id string) error {
 	return tx.recount(accountID)
 }
 
-// UsePasskey records a use. It compares the counter that the caller has judged, so that of two uses at once one fails.
-func (tx *Tx) UsePasskey(k *Key, signCount uint32, backupState bool, from string) (bool, error) {
-	return tx.once(`UPDATE passkeys SET sign_count = $3, backup_state = $4, last_used_at = $5, last_used_from = $6 WHERE credential_id = $1 AND sign_count = $2`,
+// UsePasskey records a use of a key that was read in this transaction. It compares the counter that the caller has judged, so that of
+// two uses at once one fails.
+func (tx *Tx) UsePasskey(k *Key, signCount uint32, backupState bool, from string) error {
+	return tx.surely(`UPDATE passkeys SET sign_count = $3, backup_state = $4, last_used_at = $5, last_used_from = $6 WHERE credential_id = $1 AND sign_count = $2`,
 		k.CredentialID, k.SignCount, signCount, backupState, millis(tx.Now), from)
 }

@@ -153,13 +153,78 @@ func (w *writer) dead() bool {
 	return err != nil || !alive
 }
 
+// errPiped is that a statement failed whose answer nobody had waited for.
+var errPiped = errors.New("store: a statement failed")
+
+// A piped statement is one that nobody waits for. It goes out with the next whose answer is asked for, or with the commit, so that a
+// transaction takes as few round trips as it has questions.
+type piped struct {
+	text string
+	args []any
+	one  bool // it must change exactly one row: else another transaction was first
+}
+
+// later puts a statement in line.
+func (w *writer) later(p piped) { w.pipe = append(w.pipe, p) }
+
+// finish commits, with what is in line. Where no statement was sent there is nothing to commit.
+func (w *writer) finish(ctx context.Context) error {
+	if !w.sent && len(w.pipe) == 1 {
+		return nil
+	}
+	_, err := w.send(ctx, &piped{text: "COMMIT"})
+	return err
+}
+
+// send sends what is in line, and last, in one round trip; nil sends only the former. affected is how many rows last changed.
+func (w *writer) send(ctx context.Context, last *piped) (affected int64, err error) {
+	line := w.pipe
+	w.pipe = w.pipe[:0]
+	if last != nil {
+		line = append(line, *last)
+	}
+	if len(line) == 0 {
+		return 0, nil
+	}
+	w.sent = true
+	w.sends++
+	err = w.conn.Raw(func(c any) error {
+		conn := c.(*stdlib.Conn).Conn()
+		if len(line) == 1 {
+			tag, err := conn.Exec(ctx, line[0].text, line[0].args...)
+			affected = tag.RowsAffected()
+			return err
+		}
+		batch := &pgx.Batch{}
+		for _, p := range line {
+			batch.Queue(p.text, p.args...)
+		}
+		answers := conn.SendBatch(ctx, batch)
+		for i, p := range line {
+			tag, err := answers.Exec()
+			if err == nil && p.one && tag.RowsAffected() != 1 {
+				err = errConflict
+			}
+			if err != nil {
+				if i < len(line)-1 {
+					err = fmt.Errorf("%w: %w", errPiped, err)
+				}
+				return errors.Join(err, answers.Close())
+			}
+			affected = tag.RowsAffected()
+		}
+		return answers.Close()
+	})
+	return affected, err
+}
+
 // failed notes what an error of a statement means for the transaction under way, and gives it its name in this package.
 func (w *writer) failed(err error) error {
 	if w.db.lite != nil {
 		return err
 	}
 	switch {
-	case conflicts(err):
+	case conflicts(err), errors.Is(err, errConflict):
 		w.broken = errConflict
 	case disconnected(err), w.dead():
 		w.broken = errLost
@@ -175,7 +240,7 @@ func (w *writer) uncertain(err error) error {
 	switch {
 	case w.db.lite != nil:
 		return err
-	case conflicts(err):
+	case conflicts(err), errors.Is(err, errConflict):
 		return fmt.Errorf("%w: %w", errConflict, err)
 	case disconnected(err), w.dead():
 		w.drop()

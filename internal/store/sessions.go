@@ -33,7 +33,7 @@ func (s *Session) fields() []any {
 // them. The ids say where to look; the hash that is kept of the token proves it.
 func (tx *Tx) AddSession(s *Session) (token string, err error) {
 	token = newSessionToken(s.AccountID, s.ID)
-	return token, tx.add(`INSERT INTO sessions (account_id, id, token_hash, method, passkey_id, epoch, browser, address, created_at, last_seen_at, expires_at, took)
+	return token, tx.surely(`INSERT INTO sessions (account_id, id, token_hash, method, passkey_id, epoch, browser, address, created_at, last_seen_at, expires_at, took)
 		VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12)`,
 		s.AccountID, s.ID, secret.HashToken(token), s.Method, s.PasskeyID, s.Epoch, s.Browser, s.Address, millis(s.CreatedAt), millis(s.LastSeenAt), millis(s.ExpiresAt), s.Took.Milliseconds())
 }

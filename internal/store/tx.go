@@ -5,6 +5,7 @@ import (
 	"database/sql"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
@@ -54,22 +55,54 @@ func (tx *Tx) savepoint(name string, fn func() error) error {
 	if err := tx.run("SAVEPOINT " + name); err != nil {
 		return err
 	}
+	mark, sends := 0, 0
+	if tx.w != nil {
+		mark, sends = len(tx.w.pipe), tx.w.sends
+	}
 	tx.depth++
 	wanted := len(tx.after)
 	err := guard(fn)
 	tx.depth--
-	if err != nil && !Kept(err) {
+	undo := err != nil && !Kept(err)
+	if undo {
 		tx.after = tx.after[:wanted]
-		if undo := tx.run("ROLLBACK TO " + name); undo != nil {
+	}
+	if tx.w != nil && tx.db.lite == nil {
+		if tx.w.sends == sends {
+			// The savepoint has not been sent, nor anything since: it is as if it had not been wanted.
+			if undo {
+				tx.w.pipe = tx.w.pipe[:mark-1]
+			} else {
+				tx.w.pipe = slices.Delete(tx.w.pipe, mark-1, mark)
+			}
+			return err
+		}
+		if undo {
+			tx.w.pipe = tx.w.pipe[:0] // all of it came after the savepoint
+		}
+	}
+	if undo {
+		if _, undo := tx.affect("ROLLBACK TO " + name); undo != nil {
 			err = errors.Join(err, undo)
 		} else {
 			tx.aborted = nil
 		}
 	}
-	if release := tx.run("RELEASE " + name); release != nil {
+	if _, release := tx.affect("RELEASE " + name); release != nil {
 		err = errors.Join(err, release)
 	}
 	return err
+}
+
+// flush has what is in line sent now, so that its errors are this update's.
+func (tx *Tx) flush() error {
+	if tx.w == nil || tx.db.lite != nil || tx.aborted != nil {
+		return tx.aborted
+	}
+	if _, err := tx.w.send(tx.ctx, nil); err != nil {
+		return tx.translate(err)
+	}
+	return nil
 }
 
 // guard turns a panic into an error: in one update it must neither commit its half nor take its neighbours along.
@@ -111,19 +144,30 @@ func (tx *Tx) prepared(text string) (stmt *sql.Stmt, err error) {
 	return stmt, nil
 }
 
-func (tx *Tx) exec(text string, args []any) (sql.Result, error) {
+func (tx *Tx) exec(text string, args []any) (affected int64, err error) {
 	integers(args)
 	if tx.stmts == nil {
 		if tx.aborted != nil && !strings.HasPrefix(text, "ROLLBACK") {
-			return nil, tx.aborted
+			return 0, tx.aborted
 		}
-		return tx.direct.ExecContext(tx.ctx, text, args...)
+		if tx.w != nil {
+			return tx.w.send(tx.ctx, &piped{text: text, args: args})
+		}
+		res, err := tx.direct.ExecContext(tx.ctx, text, args...)
+		if err != nil {
+			return 0, err
+		}
+		return res.RowsAffected()
 	}
 	stmt, err := tx.prepared(text)
 	if err != nil {
-		return nil, err
+		return 0, err
 	}
-	return stmt.ExecContext(tx.ctx, args...)
+	res, err := stmt.ExecContext(tx.ctx, args...)
+	if err != nil {
+		return 0, err
+	}
+	return res.RowsAffected()
 }
 
 func (tx *Tx) query(text string, args []any) (*sql.Rows, error) {
@@ -131,6 +175,11 @@ func (tx *Tx) query(text string, args []any) (*sql.Rows, error) {
 	if tx.stmts == nil {
 		if tx.aborted != nil {
 			return nil, tx.aborted
+		}
+		if tx.w != nil {
+			if _, err := tx.w.send(tx.ctx, nil); err != nil {
+				return nil, err
+			}
 		}
 		return tx.direct.QueryContext(tx.ctx, text, args...)
 	}
@@ -153,10 +202,27 @@ func integers(args []any) {
 	}
 }
 
-// run executes a statement and returns only its error.
-func (tx *Tx) run(text string, args ...any) error {
-	_, err := tx.affect(text, args...)
-	return err
+// run executes a statement of which nothing is to be known. On PostgreSQL nobody waits for it: an error comes with a later statement, or
+// with the commit, and fails the update there.
+func (tx *Tx) run(text string, args ...any) error { return tx.late(false, text, args) }
+
+// surely executes a statement that changes exactly one row, as was read in this transaction: in nobody's way, like run.
+func (tx *Tx) surely(text string, args ...any) error { return tx.late(true, text, args) }
+
+func (tx *Tx) late(one bool, text string, args []any) error {
+	if tx.w == nil || tx.db.lite != nil {
+		n, err := tx.affect(text, args...)
+		if err == nil && one && n != 1 {
+			err = fmt.Errorf("store: %d rows changed where one must", n)
+		}
+		return err
+	}
+	if tx.aborted != nil {
+		return tx.aborted
+	}
+	integers(args)
+	tx.w.later(piped{text, args, one})
+	return nil
 }
 
 // add executes an INSERT of one row; ErrExists where a row with the same unique key is there. The transaction goes on either way.
@@ -170,11 +236,11 @@ func (tx *Tx) add(text string, args ...any) error {
 
 // affect executes a statement and returns how many rows it changed.
 func (tx *Tx) affect(text string, args ...any) (int64, error) {
-	res, err := tx.exec(text, args)
+	n, err := tx.exec(text, args)
 	if err != nil {
 		return 0, tx.translate(err)
 	}
-	return res.RowsAffected()
+	return n, nil
 }
 
 // once executes a conditional statement and tells whether it changed exactly one row.

@@ -33,6 +33,9 @@ type writer struct {
 	// broken is why the transaction under way can only be rolled back, and run again: errConflict or errLost.
 	broken error
 	queued bool // a message was queued in this batch
+	pipe   []piped
+	sent   bool // the transaction has begun on the server
+	sends  int  // how often something was sent
 }
 
 // errUndo says that an update of a batch failed, and has the error itself; the batch is rolled back.
@@ -109,6 +112,9 @@ func (w *writer) settle(batch *[]*job, more bool) (err error) {
 				err = w.apart(ctx, *batch)
 			}
 			more = false
+			if errors.Is(err, errPiped) && len(*batch) > 1 {
+				return w.singly(*batch) // whose statement it was is not known
+			}
 		}
 		conflict := errors.Is(err, errConflict)
 		if !conflict && !errors.Is(err, errLost) {
@@ -208,7 +214,15 @@ func (w *writer) apart(ctx context.Context, batch []*job) error {
 		for _, j := range batch {
 			tx := w.newTx(ctx)
 			if j.err = j.ctx.Err(); j.err == nil {
-				j.err = tx.savepoint("one_update", func() error { return tx.whole(j.fn(tx)) })
+				j.err = tx.savepoint("one_update", func() error {
+					err := j.fn(tx)
+					if err == nil || Kept(err) {
+						if failed := tx.flush(); failed != nil {
+							return failed
+						}
+					}
+					return tx.whole(err)
+				})
 				j.after = tx.after
 				if w.broken != nil {
 					return w.broken
@@ -222,7 +236,7 @@ func (w *writer) apart(ctx context.Context, batch []*job) error {
 // transaction runs fn and commits; an error rolls back.
 func (w *writer) transaction(ctx context.Context, fn func() error) error {
 	w.broken, w.queued = nil, false
-	if err := w.exec(ctx, w.begin); err != nil {
+	if err := w.open(ctx); err != nil {
 		return fmt.Errorf("begin: %w", w.failed(err))
 	}
 	err := fn()
@@ -231,10 +245,8 @@ func (w *writer) transaction(ctx context.Context, fn func() error) error {
 			err = fmt.Errorf("commit: %w", w.uncertain(err))
 		}
 	}
-	if err != nil && w.conn != nil {
-		if undo := w.exec(ctx, "ROLLBACK"); undo != nil && w.db.lite == nil { // SQLite may have rolled back of itself
-			w.drop()
-		}
+	if err != nil {
+		w.undo(ctx)
 	}
 	return err
 }
@@ -249,7 +261,7 @@ func (w *writer) newTx(ctx context.Context) *Tx {
 func (w *writer) commit(ctx context.Context) error {
 	db := w.db
 	if db.lite == nil {
-		return w.exec(ctx, "COMMIT")
+		return w.finish(ctx)
 	}
 	db.mu.Lock()
 	high := db.highWater
@@ -267,11 +279,32 @@ func (w *writer) commit(ctx context.Context) error {
 	return w.exec(ctx, "COMMIT")
 }
 
-func (w *writer) exec(ctx context.Context, text string) error {
-	if w.stmts == nil {
-		_, err := w.conn.ExecContext(ctx, text)
-		return err
+// open begins a transaction. On PostgreSQL that goes along with its first statement.
+func (w *writer) open(ctx context.Context) error {
+	if w.db.lite != nil {
+		return w.exec(ctx, w.begin)
 	}
+	w.pipe, w.sent = append(w.pipe[:0], piped{text: w.begin}), false
+	return nil
+}
+
+// undo rolls back.
+func (w *writer) undo(ctx context.Context) {
+	if w.db.lite != nil {
+		_ = w.exec(ctx, "ROLLBACK") // fails where SQLite has rolled back of itself
+		return
+	}
+	w.pipe = w.pipe[:0]
+	if w.conn == nil || !w.sent {
+		return
+	}
+	if _, err := w.send(ctx, &piped{text: "ROLLBACK"}); err != nil {
+		w.drop()
+	}
+}
+
+// exec executes a statement without parameters on SQLite.
+func (w *writer) exec(ctx context.Context, text string) error {
 	stmt, err := w.stmts.get(ctx, text)
 	if err != nil {
 		return err

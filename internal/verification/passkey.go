@@ -292,13 +292,7 @@ func (e *Engine) CheckPasskey(tx *store.Tx, c Caller, k *store.Key, handle []byt
 	case !e.Policy.ServesPasskey(purpose, k.WithdrawalPower):
 		return nil, Blocked(&policy.Block{Code: policy.PasskeyWithoutPower})
 	}
-	return func() error {
-		ok, err := tx.UsePasskey(k, result.SignCount, result.BackupState, c.Browser)
-		if err == nil && !ok {
-			err = refusal.New("passkey_refused", "This passkey was used elsewhere at the same moment. Try again, or use codes.")
-		}
-		return err
-	}, nil
+	return func() error { return tx.UsePasskey(k, result.SignCount, result.BackupState, c.Browser) }, nil
 }
 
 // regressed is a device-bound key whose counter did not grow: the key may have been copied.
