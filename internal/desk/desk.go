@@ -41,6 +41,8 @@ type Service struct {
 	Database, Build string
 	Demo            bool
 	Carriers        map[string]delivery.Carrier
+	// Limits are the bounds of spending that were reached; nil where nothing is bounded.
+	Limits func() []delivery.LimitStatus
 	// Outside is how the public addresses are fetched back; nil is the network.
 	Outside http.RoundTripper
 	// Free tells how many bytes are left where recordings lie; nil where none are kept.
