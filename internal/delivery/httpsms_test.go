@@ -257,3 +257,56 @@ func TestHTTPSMSConfigurationIsChecked(t *testing.T) {
 		}
 	}
 }
+
+// Two real gateways: the first hangs, refuses to serve, says no to a recipient, and comes back.
+func TestGatewaysFailOverAndComeBack(t *testing.T) {
+	var mode atomic.Value
+	mode.Store("ok")
+	release := make(chan struct{})
+	first := gateway(t, nil, func(w http.ResponseWriter, _ *http.Request) {
+		switch mode.Load() {
+		case "hang":
+			<-release
+		case "down":
+			w.WriteHeader(http.StatusServiceUnavailable)
+		case "no":
+			w.WriteHeader(http.StatusUnprocessableEntity)
+		}
+	})
+	defer close(release)
+	second := twilio(t, nil, func(w http.ResponseWriter, _ *http.Request) {
+		w.WriteHeader(http.StatusCreated)
+		_, _ = io.WriteString(w, `{"sid":"SM42","status":"queued"}`)
+	})
+	shift := time.Duration(0)
+	r := route(t, nil, nil, first, second)
+	r.now = func() time.Time { return time.Now().Add(shift) }
+	by := func(want string, n int) {
+		t.Helper()
+		for range n {
+			if receipt, err := r.Send(t.Context(), sms("482913")); err != nil || receipt.Carrier != want {
+				t.Fatalf("by %+v, %v; want %s", receipt, err, want)
+			}
+		}
+	}
+	resting := func() bool { return Status(map[string]Carrier{ChannelSMS: r})[0].Resting }
+	by("a", 1)
+	mode.Store("no")
+	if _, err := r.Send(t.Context(), sms("482913")); !errors.Is(err, ErrPermanent) {
+		t.Errorf("%v", err)
+	}
+	mode.Store("hang")
+	by("b", 2)
+	mode.Store("down")
+	by("b", mostFailures-2)
+	if !resting() {
+		t.Error("it is not rested")
+	}
+	mode.Store("ok")
+	by("b", 3)
+	shift = firstRest + time.Second
+	by("a", 3)
+	if resting() {
+		t.Error("it is rested although it is back")
+	}
+}

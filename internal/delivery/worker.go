@@ -331,7 +331,7 @@ func backoff(attempts int) time.Duration {
 func reasonFor(err error, m Message) string {
 	const most = 200
 	s := clean(err.Error())
-	for _, secret := range []string{m.To, m.Code} {
+	for _, secret := range []string{m.To, strings.TrimPrefix(m.To, "+"), m.Code} {
 		if secret != "" {
 			s = strings.ReplaceAll(s, secret, "…")
 		}
