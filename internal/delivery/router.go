@@ -212,6 +212,15 @@ func (r *Router) Answers(ctx context.Context) map[string]error {
 func (r *Router) Run(ctx context.Context, report func(context.Context, Report) error) {
 	var group sync.WaitGroup
 	for _, one := range r.members {
+		if watched, can := one.Carrier.(interface{ Watch(func(error)) }); can {
+			watched.Watch(func(err error) {
+				if err != nil {
+					r.logger.Warn("carrier is not connected", "channel", r.channel, "carrier", one.Name, "kind", one.Kind, "reason", clean(err.Error()))
+					return
+				}
+				r.logger.Info("carrier is connected", "channel", r.channel, "carrier", one.Name, "kind", one.Kind)
+			})
+		}
 		if runner, is := one.Carrier.(Runner); is {
 			group.Go(func() {
 				runner.Run(ctx, func(ctx context.Context, rp Report) error {

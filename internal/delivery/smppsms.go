@@ -48,6 +48,7 @@ type SMPP struct {
 	client *smpp.Client
 	// report is set while Run does.
 	report atomic.Pointer[func(context.Context, Report) error]
+	watch  atomic.Pointer[func(error)]
 }
 
 // NewSMPP checks the configuration. It does not connect.
@@ -85,7 +86,7 @@ func NewSMPP(c SMPPConfig) (*SMPP, error) {
 	config := smpp.Config{
 		Address: net.JoinHostPort(c.Host, strconv.Itoa(c.Port)), SystemID: c.SystemID, Password: c.Password, SystemType: c.SystemType,
 		Source: strings.TrimPrefix(c.From, "+"), SourceTON: ton, SourceNPI: npi, ServiceType: c.ServiceType, Alphabet: c.Alphabet,
-		Receipts: !c.NoReceipts, Window: c.Window, Timeout: c.Timeout, OnReceipt: s.heard,
+		Receipts: !c.NoReceipts, Window: c.Window, Timeout: c.Timeout, OnReceipt: s.heard, OnConnection: s.connection,
 	}
 	if c.Security == SecurityTLS {
 		config.TLS = &tls.Config{ServerName: c.Host, RootCAs: c.RootCAs, MinVersion: tls.VersionTLS12}
@@ -152,6 +153,15 @@ func (s *SMPP) Check(ctx context.Context) error { return s.client.Check(ctx) }
 
 // Connected tells whether the centre is bound to.
 func (s *SMPP) Connected() bool { return s.client.Connected() }
+
+// Watch has fn told when the connection is made (nil), and when it is lost or cannot be made.
+func (s *SMPP) Watch(fn func(err error)) { s.watch.Store(&fn) }
+
+func (s *SMPP) connection(err error) {
+	if fn := s.watch.Load(); fn != nil {
+		(*fn)(err)
+	}
+}
 
 // Run implements Runner.
 func (s *SMPP) Run(ctx context.Context, report func(context.Context, Report) error) {

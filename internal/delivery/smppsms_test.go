@@ -6,9 +6,11 @@ import (
 	"encoding/pem"
 	"errors"
 	"fmt"
+	"log/slog"
 	"os"
 	"path/filepath"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -149,13 +151,33 @@ func TestReceiptsReachTheOutbox(t *testing.T) {
 	}
 }
 
+// lockedLog keeps what several goroutines log.
+type lockedLog struct {
+	mu   sync.Mutex
+	text strings.Builder
+}
+
+func (l *lockedLog) Write(b []byte) (int, error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.text.Write(b)
+}
+
+func (l *lockedLog) String() string {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.text.String()
+}
+
 // A centre that is gone: the second carrier takes over within the first messages, and the first is used again when it is back.
 func TestACentreFailsOverAndComesBack(t *testing.T) {
 	t.Parallel()
 	first, _ := centre(t, false)
 	second, _ := centre(t, false)
 	shift := time.Duration(0)
+	log := &lockedLog{}
 	r := route(t, nil, nil, binding(t, first, nil), binding(t, second, nil))
+	r.logger = slog.New(slog.NewTextHandler(log, nil))
 	r.now = func() time.Time { return time.Now().Add(shift) }
 	ctx, cancel := context.WithCancel(t.Context())
 	done := make(chan struct{})
@@ -187,6 +209,11 @@ func TestACentreFailsOverAndComesBack(t *testing.T) {
 	binds := first.Count("bind")
 	first.Restart()
 	first.Wait("bind", binds+1)
+	lines := func(text string) int { return strings.Count(log.String(), text) }
+	until(t, "a line that it is connected again", func() bool { return lines(`msg="carrier is connected" channel=sms carrier=a`) == 2 })
+	if n := lines(`msg="carrier is not connected" channel=sms carrier=a`); n != 1 {
+		t.Errorf("%d lines say that it was away:\n%s", n, log.String())
+	}
 	if by() != "b" {
 		t.Error("it is asked while it rests")
 	}

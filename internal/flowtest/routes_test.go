@@ -244,10 +244,17 @@ func TestBodiesAreBoundedAndJSON(t *testing.T) {
 		if rt.Path == "/v1/account/freeze" || rt.Path == "/v1/recordings/{id}" || atDesk(rt) {
 			continue
 		}
-		if a := c.Send(rt.Method, path, `{"x":"`+strings.Repeat("x", 64<<10)+`"}`, nil); a.Code() != "too_large" || a.Status != 413 {
+		own := "application/json"
+		if slices.Contains(ofCarrier, rt.Method+" "+rt.Path) {
+			own = "application/x-www-form-urlencoded"
+		}
+		if a := c.Send(rt.Method, path, `{"x":"`+strings.Repeat("x", 64<<10)+`"}`, map[string]string{"Content-Type": own}); a.Code() != "too_large" || a.Status != 413 {
 			t.Errorf("%s: %d %s", path, a.Status, a.Body)
 		}
-		for _, kind := range []string{"text/plain", "application/x-www-form-urlencoded", "multipart/form-data", "", "application/jsonp", "application/json, text/plain"} {
+		for _, kind := range []string{"text/plain", "application/x-www-form-urlencoded", "multipart/form-data", "", "application/jsonp", "application/json, text/plain", "application/json"} {
+			if kind == own {
+				continue
+			}
 			if a := c.Send(rt.Method, path, "{}", map[string]string{"Content-Type": kind}); a.Code() != "unsupported_media_type" || a.Status != 415 {
 				t.Errorf("%s as %q: %d %s", path, kind, a.Status, a.Body)
 			}

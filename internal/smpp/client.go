@@ -35,6 +35,8 @@ type Config struct {
 	Idle time.Duration
 	// OnReceipt takes what the centre tells. An error has the centre tell it again later. It may be called by many goroutines at once.
 	OnReceipt func(ctx context.Context, r Receipt) error
+	// OnConnection is told when Run has bound the client (nil), and when that is lost or does not succeed; once for each change.
+	OnConnection func(err error)
 }
 
 // receiptsAtOnce is how many receipts may be under way; of what goes beyond, the centre is asked to tell it again later.
@@ -79,12 +81,21 @@ var ErrClosed = errors.New("smpp: closed")
 func (c *Client) Run(ctx context.Context) {
 	const first, most = time.Second, 30 * time.Second
 	wait := first
+	known, up := false, false
+	tell := func(err error) {
+		if changed := !known || up != (err == nil); changed && c.config.OnConnection != nil && ctx.Err() == nil {
+			c.config.OnConnection(err)
+		}
+		known, up = true, err == nil
+	}
 	for ctx.Err() == nil {
 		s, err := c.bound(ctx)
+		tell(err)
 		if err == nil {
 			wait = first
 			select {
 			case <-s.done:
+				tell(s.reason())
 			case <-ctx.Done():
 			}
 			continue
