@@ -46,6 +46,7 @@ lint: $(DIST)
 .PHONY: test-go
 test-go: $(DIST)
 	@scripts/need-versitygw >/dev/null
+	@scripts/need-smpp >/dev/null
 	go test -race -timeout 20m ./...
 
 ## test-web: unit tests of the web app

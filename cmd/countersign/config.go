@@ -56,8 +56,14 @@ var settings = []setting{
 	{"smtp-user", "", "user name, if the server wants one"},
 	{"smtp-password", "", "password of that user"},
 	{"smtp-from", "", "sender of all e-mail"},
+	{"smtp-envelope", "", "address that bounces go to; {id} in it stands for the message (bounces+{id}@example.com). Default: the sender's"},
 	{"sms-url", "", "https address of the SMS gateway: it gets POST {\"to\", \"text\"} as JSON"},
 	{"sms-token", "", "bearer token that the SMS gateway asks for; required"},
+	{"carriers", "", "JSON file with several carriers for e-mail, SMS or both, in place of the smtp-… or sms-… settings of that channel (docs/carriers.md has its form)"},
+	{"sms-country-hour", "2000", "text messages to one country within an hour at most"},
+	{"sms-country-day", "10000", "and within a day"},
+	{"sms-hour", "20000", "text messages within an hour at most, in all"},
+	{"sms-day", "100000", "and within a day"},
 	{"catalogue", "", "JSON file with the assets and networks. Default: the built-in list (docs/configuration.md has its form)"},
 	{"hold-factor-replaced", "24h", "span without withdrawals after a factor is replaced; 24h or more"},
 	{"hold-factor-unbound", "24h", "after a factor is unbound; 24h or more"},
@@ -146,7 +152,7 @@ func configure(v map[string]string, logger *slog.Logger) (app.Config, error) {
 		{"catalogue", func() (err error) { c.Catalogue, err = catalogue(v["catalogue"]); return err }},
 		{"apps", func() (err error) { c.Apps, err = apps(v["apps"]); return err }},
 		{"recordings, s3-…, recording-…, support-retention", func() error { return recordings(v, &c) }},
-		{"smtp-…, sms-…", func() (err error) { c.Carriers, err = carriers(v); return err }},
+		{"smtp-…, sms-…, carriers", func() (err error) { c.Carriers, c.Spending, err = carriers(v, c.Origins[0], logger); return err }},
 	})
 	return c, err
 }
@@ -325,7 +331,59 @@ func apps(file string) ([]app.AppVersion, error) {
 	return app.LoadApps(f)
 }
 
-func carriers(v map[string]string) (map[string]delivery.Carrier, error) {
+// carriers are those of the file, and those of the simple settings for a channel that the file leaves out.
+func carriers(v map[string]string, base string, logger *slog.Logger) (map[string]delivery.Carrier, *delivery.Spending, error) {
+	var setup delivery.Setup
+	if file := v["carriers"]; file != "" {
+		f, err := os.Open(file)
+		if err != nil {
+			return nil, nil, err
+		}
+		defer f.Close()
+		setup, err = delivery.Load(f, delivery.Environment{Getenv: os.Getenv, ReadFile: os.ReadFile, Base: base, Now: time.Now})
+		if err != nil {
+			return nil, nil, fmt.Errorf("carriers: %w", err)
+		}
+	}
+	email, err := simpleEmail(v)
+	if err != nil {
+		return nil, nil, err
+	}
+	sms, err := simpleSMS(v)
+	if err != nil {
+		return nil, nil, err
+	}
+	for _, channel := range []struct {
+		list   *[]delivery.Member
+		simple *delivery.Member
+		needs  string
+	}{{&setup.Email, email, "smtp-host and smtp-from are needed, or carriers for email: codes go out by e-mail"}, {&setup.SMS, sms, "sms-url is needed, or carriers for sms: codes go out by SMS"}} {
+		switch {
+		case len(*channel.list) > 0 && channel.simple != nil:
+			return nil, nil, fmt.Errorf("carriers: the file has its own carriers beside the setting %s-…: give one of both", channel.simple.Name)
+		case channel.simple != nil:
+			*channel.list = []delivery.Member{*channel.simple}
+		case len(*channel.list) == 0:
+			return nil, nil, errors.New(channel.needs)
+		}
+	}
+	spending := &delivery.Spending{Prefixes: setup.Limits}
+	for name, into := range map[string]*int{"sms-country-hour": &spending.Country.Hour, "sms-country-day": &spending.Country.Day, "sms-hour": &spending.Total.Hour, "sms-day": &spending.Total.Day} {
+		n, err := strconv.Atoi(v[name])
+		if err != nil || n < 1 {
+			return nil, nil, fmt.Errorf("%s: %q is not a number of 1 or more", name, v[name])
+		}
+		*into = n
+	}
+	out, err := setup.Carriers(time.Now, logger)
+	return out, spending, err
+}
+
+// simpleEmail is the one SMTP server of the settings, nil if they name none.
+func simpleEmail(v map[string]string) (*delivery.Member, error) {
+	if v["smtp-host"] == "" && v["smtp-from"] == "" {
+		return nil, nil
+	}
 	if v["smtp-host"] == "" || v["smtp-from"] == "" {
 		return nil, errors.New("smtp-host and smtp-from are needed: codes go out by e-mail")
 	}
@@ -333,17 +391,20 @@ func carriers(v map[string]string) (map[string]delivery.Carrier, error) {
 	if err != nil || port < 1 || port > 65535 {
 		return nil, fmt.Errorf("smtp-port: %q is not a port", v["smtp-port"])
 	}
-	email, err := delivery.NewSMTP(delivery.SMTPConfig{Host: v["smtp-host"], Port: port, Security: v["smtp-security"], Username: v["smtp-user"], Password: v["smtp-password"],
-		From: v["smtp-from"], Now: time.Now})
-	if err != nil {
-		return nil, err
-	}
+	const timeout = 15 * time.Second
+	c, err := delivery.NewSMTP(delivery.SMTPConfig{Host: v["smtp-host"], Port: port, Security: v["smtp-security"], Username: v["smtp-user"], Password: v["smtp-password"],
+		From: v["smtp-from"], Envelope: v["smtp-envelope"], Timeout: timeout, Now: time.Now})
+	return &delivery.Member{Name: "smtp", Kind: "smtp", Carrier: c, Timeout: timeout}, err
+}
+
+// simpleSMS is the one gateway of the settings, nil if they name none.
+func simpleSMS(v map[string]string) (*delivery.Member, error) {
 	if v["sms-url"] == "" {
-		return nil, errors.New("sms-url is needed: codes go out by SMS")
+		return nil, nil
 	}
-	sms, err := delivery.NewHTTPSMS(delivery.HTTPSMSConfig{URL: v["sms-url"], Token: v["sms-token"]})
-	if err != nil {
-		return nil, err
-	}
-	return map[string]delivery.Carrier{delivery.ChannelEmail: email, delivery.ChannelSMS: sms}, nil
+	const timeout = 15 * time.Second
+	config := delivery.SimpleHTTPSMS(v["sms-url"], v["sms-token"])
+	config.Timeout = timeout
+	c, err := delivery.NewHTTPSMS(config)
+	return &delivery.Member{Name: "sms", Kind: "http", Carrier: c, Timeout: timeout}, err
 }

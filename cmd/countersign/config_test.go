@@ -9,6 +9,7 @@ import (
 	"strings"
 	"testing"
 
+	"countersign/internal/delivery"
 	"countersign/internal/observe"
 	"countersign/internal/secret"
 )
@@ -94,6 +95,10 @@ func TestServeRefusesToStartWithSettingsThatWouldBeUnsafe(t *testing.T) {
 		"no SMS gateway":                    {"sms-url", "", "sms-url"},
 		"an SMS gateway without TLS":        {"sms-url", "http://sms.exchange.example/send", "https"},
 		"a catalogue that is not there":     {"catalogue", "/nonexistent/catalogue.json", "no such file"},
+		"an SMS gateway without token":  {"sms-token", "", "token"},
+		"bounces to nobody":             {"smtp-envelope", "bounces", "envelope"},
+		"no text messages at all":       {"sms-hour", "0", "sms-hour"},
+		"carriers that are not there":   {"carriers", "/nonexistent/carriers.json", "no such file"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			v := complete(t)
@@ -104,6 +109,33 @@ func TestServeRefusesToStartWithSettingsThatWouldBeUnsafe(t *testing.T) {
 			}
 		})
 	}
+	t.Run("carriers in a file", func(t *testing.T) {
+		v := complete(t)
+		v["carriers"] = filepath.Join(t.TempDir(), "carriers.json")
+		file := `{"sms": [{"name": "a", "kind": "twilio", "account": "AC1", "password": {"env": "TEST_TWILIO"}, "from": "Exchange", "receipts": true}], "limits": {"+44": {"hour": 1, "day": 2}}}`
+		if err := os.WriteFile(v["carriers"], []byte(file), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := configure(v, logger); err == nil || !strings.Contains(err.Error(), "TEST_TWILIO") {
+			t.Errorf("without its secret: %v", err)
+		}
+		t.Setenv("TEST_TWILIO", "s3cret")
+		if _, err := configure(v, logger); err == nil || !strings.Contains(err.Error(), "one of both") {
+			t.Errorf("beside the settings of the same channel: %v", err)
+		}
+		v["sms-url"] = ""
+		c, err := configure(v, logger)
+		if err != nil {
+			t.Fatal(err)
+		}
+		var names []string
+		for _, s := range delivery.Status(c.Carriers) {
+			names = append(names, s.Channel+" "+s.Name+" "+s.Kind)
+		}
+		if got := strings.Join(names, ", "); got != "email smtp smtp, sms a twilio" || c.Spending.Prefixes["+44"] != (delivery.Ceiling{Hour: 1, Day: 2}) || c.Spending.Country.Hour != 2000 {
+			t.Errorf("%s, %+v", got, c.Spending)
+		}
+	})
 	t.Run("http on localhost is let through", func(t *testing.T) {
 		v := complete(t)
 		v["origin"] = "http://localhost:8080"

@@ -11,6 +11,7 @@ import (
 	"maps"
 	"net/http"
 	"net/netip"
+	"net/url"
 	"os"
 	"path/filepath"
 	"runtime/debug"
@@ -64,6 +65,8 @@ type Config struct {
 	Catalogue      asset.Catalogue
 	// Carriers deliver messages, by channel.
 	Carriers map[string]delivery.Carrier
+	// Spending bounds text messages; nil is delivery.DefaultSpending.
+	Spending *delivery.Spending
 	Clock    func() time.Time
 	Logger   *slog.Logger
 	// LogAddresses is how much of a client's address is logged; "" is nothing.
@@ -124,13 +127,16 @@ func New(ctx context.Context, c Config) (*App, error) {
 	if c.SupportRetention == 0 {
 		c.SupportRetention = support.DefaultRetention
 	}
+	if c.Spending == nil {
+		c.Spending = delivery.DefaultSpending()
+	}
 	db, err := store.Open(ctx, c.Database, c.Keys, c.Clock)
 	if err != nil {
 		return nil, err
 	}
 	a := &App{DB: db, logger: c.Logger, clock: c.Clock, hasher: password.NewHasher(hashers, hashQueue)}
 	a.Engine = &verification.Engine{
-		DB: db, Keys: c.Keys, Policy: c.Policy, RP: passkey.RelyingParty{ID: c.RPID, Name: c.Name}, Hasher: a.hasher, Limits: c.Limits,
+		DB: db, Keys: c.Keys, Policy: c.Policy, RP: passkey.RelyingParty{ID: c.RPID, Name: c.Name}, Hasher: a.hasher, Limits: c.Limits, Spending: c.Spending,
 		Notifier:    notice.Notifier{Brand: delivery.Brand{Name: c.Name, Domain: c.RPID, BaseURL: c.Origins[0]}},
 		PasskeyList: account.ListPasskeys,
 	}
@@ -162,8 +168,16 @@ func New(ctx context.Context, c Config) (*App, error) {
 	if c.Fiat != nil {
 		a.API.Config.Fiat = "USD"
 	}
+	a.Worker = &delivery.Worker{Outbox: db, Carriers: c.Carriers, Spending: c.Spending, Now: db.Now, Logger: c.Logger, Wake: db.Wake(), Poll: time.Second}
+	a.Desk.Limits = a.Worker.Limits
+	a.API.CarrierStatus = func(ctx context.Context, carrier string, form url.Values, signature string) (bool, error) {
+		report, genuine := delivery.Callback(c.Carriers, carrier, form, signature)
+		if report == nil {
+			return genuine, nil
+		}
+		return true, a.Worker.Report(ctx, *report)
+	}
 	a.Handler = a.API.Handler()
-	a.Worker = &delivery.Worker{Outbox: db, Carriers: c.Carriers, Now: db.Now, Logger: c.Logger, Wake: db.Wake(), Poll: time.Second}
 	if c.Observer != nil {
 		a.watch(c.Observer)
 	}

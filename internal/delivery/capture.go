@@ -29,7 +29,7 @@ type Capture struct {
 }
 
 // Send implements Carrier.
-func (c *Capture) Send(_ context.Context, m Message) error {
+func (c *Capture) Send(_ context.Context, m Message) (Receipt, error) {
 	m.HTML = SelfContained(m.HTML)
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -42,7 +42,7 @@ func (c *Capture) Send(_ context.Context, m Message) error {
 		c.ring = slices.Delete(c.ring, 0, len(c.ring)-most+1)
 	}
 	c.ring = append(c.ring, Captured{ID: strconv.Itoa(c.count), At: c.Now(), Message: m})
-	return nil
+	return Receipt{ID: strconv.Itoa(c.count)}, nil
 }
 
 // All are the messages kept, newest first.

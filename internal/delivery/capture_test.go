@@ -12,7 +12,7 @@ func TestCaptureKeepsTheLatest(t *testing.T) {
 	var group sync.WaitGroup
 	for i := range 100 {
 		group.Go(func() {
-			if err := c.Send(t.Context(), Message{Channel: ChannelSMS, Text: strconv.Itoa(i)}); err != nil {
+			if _, err := c.Send(t.Context(), Message{Channel: ChannelSMS, Text: strconv.Itoa(i)}); err != nil {
 				t.Error(err)
 			}
 			_ = c.All()

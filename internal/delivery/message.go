@@ -40,6 +40,11 @@ type Message struct {
 	Subject, Text, HTML string
 	// Code is the code inside a code message, for Capture only; "" in every other message.
 	Code string
+
+	// ID is the outbox's for it, the same at every attempt; "" outside of an outbox.
+	ID string `json:"-"`
+	// ExpiresAt is when it is of no use any more; zero is never.
+	ExpiresAt time.Time `json:"-"`
 }
 
 // clean makes text that a customer or a browser chose fit for one line: control characters, and those that reorder or

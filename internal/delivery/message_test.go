@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"countersign/internal/policy"
+	"countersign/internal/smpp"
 )
 
 var (
@@ -123,7 +124,7 @@ func TestATextMessageEndsOriginBound(t *testing.T) {
 		if last := lines[len(lines)-1]; last != "@countersign.example #482913" {
 			t.Errorf("%s: the last line is %q", purpose, last)
 		}
-		if !basic.MatchString(m.Text) || len(m.Text) > 160 {
+		if !basic.MatchString(m.Text) || smpp.Fits(m.Text) != 1 {
 			t.Errorf("%s: not one message of the basic alphabet (%d): %q", purpose, len(m.Text), m.Text)
 		}
 		if strings.Contains(m.Text, "copper") {
@@ -132,6 +133,19 @@ func TestATextMessageEndsOriginBound(t *testing.T) {
 		if m.Channel != ChannelSMS || m.Code != "482913" || m.HTML != "" {
 			t.Errorf("%s: %+v", purpose, m)
 		}
+	}
+}
+
+// The longest that a withdrawal can be: 18 digits, a point and 18 more, and a memorable name of a service.
+func TestALongTextMessageKeepsItsLastLine(t *testing.T) {
+	long := codeInfo(policy.ApproveWithdrawal)
+	long.Withdrawal = &WithdrawalLine{Amount: "123456789012345678.123456789012345678", Asset: "USDT", AddressStart: "bc1qxy", AddressEnd: "x0wlh"}
+	m := Brand{Name: "Börse für digitale Werte", Domain: "accounts.exchange.example"}.CodeSMS("+447700900078", long)
+	if n := smpp.Fits(m.Text); n == 0 || n > 2 || !strings.HasSuffix(m.Text, "\n\n@accounts.exchange.example #482913") {
+		t.Errorf("%d parts: %q", n, m.Text)
+	}
+	if m := (Brand{Name: "Биржа", Domain: "accounts.exchange.example"}).CodeSMS("+447700900078", codeInfo(policy.Login)); smpp.Fits(m.Text) != 0 {
+		t.Errorf("%q is not in the alphabet", m.Text)
 	}
 }
 

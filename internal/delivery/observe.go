@@ -1,6 +1,7 @@
 package delivery
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"time"
@@ -11,9 +12,6 @@ type Observer interface {
 	Attempted(ctx context.Context, channel, carrier, outcome string, began time.Time, took time.Duration)
 }
 
-// Named is a Carrier with a name of its own. Another goes by its channel's.
-type Named interface{ Name() string }
-
 // What comes of an attempt.
 const (
 	wasSent    = "sent"
@@ -22,7 +20,7 @@ const (
 	hadExpired = "expired" // before it was tried
 )
 
-func outcome(err error) string {
+func came(err error) string {
 	switch {
 	case err == nil:
 		return wasSent
@@ -32,13 +30,10 @@ func outcome(err error) string {
 	return hasFailed
 }
 
-func (w *Worker) observe(ctx context.Context, item Item, carrier Carrier, outcome string, began time.Time) {
+func (w *Worker) observe(ctx context.Context, item Item, by Receipt, what string, began time.Time) {
 	if w.Observer == nil {
 		return
 	}
-	name := item.Message.Channel
-	if named, ok := carrier.(Named); ok {
-		name = named.Name()
-	}
-	w.Observer.Attempted(ctx, item.Message.Channel, name, outcome, began, time.Since(began))
+	name := cmp.Or(by.Carrier, item.Message.Channel)
+	w.Observer.Attempted(ctx, item.Message.Channel, name, what, began, time.Since(began))
 }

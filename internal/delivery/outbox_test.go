@@ -19,6 +19,9 @@ type memoryOutbox struct {
 	rows []*memoryRow
 	// deaf is how many more notes of "sent" fail, as when the database goes away after the carrier's yes.
 	deaf int
+
+	used   map[string]int
+	resets map[string]time.Time
 }
 
 type memoryRow struct {
@@ -26,6 +29,8 @@ type memoryRow struct {
 	due, leased time.Time
 	state       string
 	reason      string
+	by          Receipt
+	counted     bool
 }
 
 func newOutbox(t *testing.T) *memoryOutbox {
@@ -33,10 +38,14 @@ func newOutbox(t *testing.T) *memoryOutbox {
 }
 
 func (o *memoryOutbox) queue(id, channel string, life time.Duration) {
+	o.queueTo("to-"+id, id, channel, life)
+}
+
+func (o *memoryOutbox) queueTo(to, id, channel string, life time.Duration) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	now := time.Now()
-	row := &memoryRow{Item: Item{ID: id, Message: Message{Channel: channel, To: "to-" + id, Text: id, Code: "code-" + id}}, due: now, state: "queued"}
+	row := &memoryRow{Item: Item{ID: id, Message: Message{Channel: channel, To: to, Text: id, Code: "code-" + id}}, due: now, state: "queued"}
 	if life > 0 {
 		row.ExpiresAt = now.Add(life)
 	}
@@ -79,7 +88,7 @@ func (o *memoryOutbox) find(id string) *memoryRow {
 	return o.rows[slices.IndexFunc(o.rows, func(r *memoryRow) bool { return r.ID == id })]
 }
 
-func (o *memoryOutbox) Sent(ctx context.Context, id string, _ time.Time) error {
+func (o *memoryOutbox) Sent(ctx context.Context, id string, _ time.Time, by Receipt) error {
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	if ctx.Err() != nil {
@@ -89,8 +98,48 @@ func (o *memoryOutbox) Sent(ctx context.Context, id string, _ time.Time) error {
 		o.deaf--
 		return errors.New("the database is away")
 	}
-	o.note(id).state = "sent"
+	r := o.note(id)
+	r.state, r.by = "sent", by
 	return nil
+}
+
+func (o *memoryOutbox) Spend(_ context.Context, id string, uses []Use) (Spent, error) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	r := o.note(id)
+	if r.counted {
+		return Spent{Taken: true}, nil
+	}
+	if o.used == nil {
+		o.used, o.resets = map[string]int{}, map[string]time.Time{}
+	}
+	spent := Spent{Taken: true}
+	for _, u := range uses {
+		if !o.resets[u.Label].After(time.Now()) {
+			o.used[u.Label], o.resets[u.Label] = 0, time.Now().Add(u.Window)
+		}
+		if o.used[u.Label] >= u.Limit {
+			spent = Spent{false, u.Label, o.resets[u.Label]}
+		}
+	}
+	if spent.Taken {
+		for _, u := range uses {
+			o.used[u.Label]++
+		}
+		r.counted = true
+	}
+	return spent, nil
+}
+
+func (o *memoryOutbox) Report(_ context.Context, r Report) (bool, error) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	i := slices.IndexFunc(o.rows, func(row *memoryRow) bool { return row.by == r.Receipt })
+	if i < 0 {
+		return false, nil
+	}
+	o.rows[i].state, o.rows[i].reason = map[bool]string{true: "delivered", false: "failed"}[r.Delivered], r.Reason
+	return true, nil
 }
 
 func (o *memoryOutbox) Failed(ctx context.Context, id string, at time.Time, permanent bool, reason string) error {

@@ -37,7 +37,10 @@ type SMTPConfig struct {
 	Username, Password string
 	// From is the sender, as "Name <address>" or an address alone.
 	From string
-	// Timeout is for a whole message, from connecting to the server's yes; zero is 15 s.
+	// Envelope is the address that bounces go to; "" is From's. In its local part, {id} stands for the message's id, so that a bounce
+	// names what bounced whatever else it says ("bounces+{id}@example.com").
+	Envelope string
+	// Timeout is for a whole message, from connecting to the server's yes; zero is 10 s.
 	Timeout time.Duration
 	// RootCAs are the authorities that the server's certificate is checked against; nil are the system's.
 	RootCAs *x509.CertPool
@@ -75,7 +78,15 @@ func NewSMTP(c SMTPConfig) (*SMTP, error) {
 		return nil, errors.New("smtp: the clock is missing")
 	}
 	if c.Timeout == 0 {
-		c.Timeout = 15 * time.Second
+		c.Timeout = memberTimeout
+	}
+	if c.Envelope == "" {
+		c.Envelope = from.Address
+	}
+	local, domain, _ := strings.Cut(c.Envelope, "@")
+	sample := strings.Replace(local, "{id}", strings.Repeat("x", 40), 1) + "@" + domain
+	if parsed, err := netmail.ParseAddress(sample); err != nil || parsed.Address != sample || len(sample)-len(domain) > 65 {
+		return nil, errors.New("smtp: the envelope's sender is not an e-mail address alone, or too long")
 	}
 	return &SMTP{
 		config: c,
@@ -85,21 +96,39 @@ func NewSMTP(c SMTPConfig) (*SMTP, error) {
 	}, nil
 }
 
-// Send implements Carrier.
-func (s *SMTP) Send(ctx context.Context, m Message) error {
+// Send implements Carrier. The receipt's id is the Message-ID, the same at every attempt: who gets a message again, as the answer to the
+// first was lost, can tell.
+func (s *SMTP) Send(ctx context.Context, m Message) (Receipt, error) {
+	if m.ID == "" {
+		m.ID = strings.ToLower(rand.Text())
+	}
 	msg, err := s.compose(m)
 	if err != nil {
-		return err
+		return Receipt{}, err
 	}
-	return s.with(ctx, func(ctx context.Context, client *mail.Client) error {
-		err := client.DialAndSendWithContext(ctx, msg)
+	err = s.with(ctx, func(ctx context.Context, client *mail.Client) error {
+		conn, err := client.DialToSMTPClientWithContext(ctx)
+		if err != nil {
+			return smtpError(err)
+		}
+		// Where the server speaks DSN (RFC 3461), a bounce names the message by its envelope's id, and brings back headers alone: the
+		// text has a code in it. Elsewhere the library leaves this out.
+		conn.SetDSNMailReturnOption("HDRS ENVID=" + m.ID)
+		err = client.SendWithSMTPClient(conn, msg)
 		// Once the server has the message, an error while taking leave would only have it sent again.
+		_ = client.CloseWithSMTPClient(conn)
 		if err == nil || msg.IsDelivered() {
 			return nil
 		}
 		return smtpError(err)
 	})
+	if err != nil {
+		return Receipt{}, err
+	}
+	return Receipt{ID: s.messageID(m)}, nil
 }
+
+func (s *SMTP) messageID(m Message) string { return m.ID + "@" + s.domain }
 
 // Check implements Checker: it connects, secures the connection, says who it is, and takes its leave.
 func (s *SMTP) Check(ctx context.Context) error {
@@ -125,6 +154,7 @@ func (s *SMTP) with(ctx context.Context, fn func(context.Context, *mail.Client) 
 	options := []mail.Option{
 		mail.WithPort(s.config.Port), mail.WithTimeout(s.config.Timeout), mail.WithTLSConfig(s.tls), mail.WithHELO(s.domain),
 		mail.WithDialContextFunc(dial.dial), mail.WithTLSPolicy(mail.NoTLS),
+		mail.WithDSNRcptNotifyType(mail.DSNRcptNotifyFailure, mail.DSNRcptNotifyDelay),
 	}
 	if s.config.Security == SecuritySTARTTLS {
 		options = append(options, mail.WithTLSPolicy(mail.TLSMandatory))
@@ -144,13 +174,16 @@ func (s *SMTP) compose(m Message) (*mail.Msg, error) {
 	if err := msg.From(s.from); err != nil {
 		return nil, errors.New("smtp: the sender is not an e-mail address")
 	}
+	if err := msg.EnvelopeFrom(strings.Replace(s.config.Envelope, "{id}", m.ID, 1)); err != nil {
+		return nil, errors.New("smtp: the envelope's sender is not an e-mail address")
+	}
 	if err := msg.To(m.To); err != nil {
 		return nil, fmt.Errorf("smtp: the recipient is not an e-mail address: %w", ErrPermanent)
 	}
 	msg.Subject(m.Subject)
 	msg.SetDateWithValue(s.config.Now())
 	// The library's own message id has this machine's name in it.
-	msg.SetMessageIDWithValue(strings.ToLower(rand.Text()) + "@" + s.domain)
+	msg.SetMessageIDWithValue(s.messageID(m))
 	// Out-of-office replies to a security e-mail help nobody (RFC 3834).
 	msg.SetGenHeader("Auto-Submitted", "auto-generated")
 	msg.SetBodyString(mail.TypeTextPlain, m.Text)
@@ -168,20 +201,24 @@ func (s *SMTP) compose(m Message) (*mail.Msg, error) {
 }
 
 // smtpError keeps of an error what may be logged: servers like to repeat the recipient. It is permanent if the server
-// refused this recipient or this message, and not if it is about us (who we are, what we may): an operator can mend that.
+// refused this recipient or this message, and not if it is about us (who we are, what we may): an operator can mend that. Another
+// server may take what this one put off, or refused by its policy; a recipient whose mailbox is full says nothing against the server.
 func smtpError(err error) error {
 	var refused *mail.SendError
 	if !errors.As(err, &refused) {
 		return fmt.Errorf("smtp: %w", err)
 	}
 	code, enhanced := refused.ErrorCode(), refused.EnhancedStatusCode()
-	text := fmt.Sprintf("smtp: %s: %d %s", refused.Reason, code, enhanced)
-	aboutUs := code == 530 || code == 535 || code == 538 || strings.HasPrefix(enhanced, "5.7.")
+	text := strings.TrimSpace(fmt.Sprintf("smtp: %s: %d %s", refused.Reason, code, enhanced))
+	aboutUs := code == 421 || code == 530 || code == 535 || code == 538 || strings.HasPrefix(enhanced, "4.3.")
 	aboutIt := slices.Contains([]mail.SendErrReason{mail.ErrSMTPRcptTo, mail.ErrSMTPData, mail.ErrSMTPDataClose}, refused.Reason)
-	if code >= 500 && code <= 599 && aboutIt && !aboutUs {
-		return fmt.Errorf("%s: %w", strings.TrimSpace(text), ErrPermanent)
+	switch {
+	case code < 400 || code > 599 || !aboutIt || aboutUs:
+		return errors.New(text)
+	case code >= 500 && !strings.HasPrefix(enhanced, "5.7."):
+		return fmt.Errorf("%s: %w", text, ErrPermanent)
 	}
-	return errors.New(strings.TrimSpace(text))
+	return fmt.Errorf("%s: %w", text, ErrElsewhere)
 }
 
 // dialer remembers its connection: when a handshake fails the library lets go of it without closing it.

@@ -12,12 +12,14 @@ import (
 	"errors"
 	"io"
 	"log"
+	"log/slog"
 	"math/big"
 	"mime"
 	"mime/multipart"
 	"mime/quotedprintable"
 	"net"
 	netmail "net/mail"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -37,6 +39,11 @@ type mailServer struct {
 	dataFail *smtp.SMTPError // of every message
 	hang     chan struct{}   // if set, MAIL waits for it
 	needAuth bool
+	dsn      bool
+
+	from []string
+	mail []smtp.MailOptions
+	rcpt []smtp.RcptOptions
 
 	roots *x509.CertPool
 	port  int
@@ -64,23 +71,26 @@ func (m *mailSession) Auth(string) (sasl.Server, error) {
 	}), nil
 }
 
-func (m *mailSession) Mail(string, *smtp.MailOptions) error {
+func (m *mailSession) Mail(from string, o *smtp.MailOptions) error {
 	if m.s.hang != nil {
 		<-m.s.hang
 	}
 	if m.s.needAuth && !m.authed {
 		return smtp.ErrAuthRequired
 	}
+	m.s.mu.Lock()
+	defer m.s.mu.Unlock()
+	m.s.from, m.s.mail = append(m.s.from, from), append(m.s.mail, *o)
 	return nil
 }
 
-func (m *mailSession) Rcpt(to string, _ *smtp.RcptOptions) error {
+func (m *mailSession) Rcpt(to string, o *smtp.RcptOptions) error {
 	if m.s.refusal != nil {
 		return m.s.refusal
 	}
 	m.s.mu.Lock()
 	defer m.s.mu.Unlock()
-	m.s.to = append(m.s.to, to)
+	m.s.to, m.s.rcpt = append(m.s.to, to), append(m.s.rcpt, *o)
 	return nil
 }
 
@@ -137,7 +147,7 @@ func startMail(t *testing.T, security string, s *mailServer) *mailServer {
 	cert, roots := certificate(t)
 	s.roots = roots
 	server := smtp.NewServer(s)
-	server.Domain = "localhost"
+	server.Domain, server.EnableDSN = "localhost", s.dsn
 	server.ReadTimeout, server.WriteTimeout = 10*time.Second, 10*time.Second
 	server.ErrorLog = log.New(io.Discard, "", 0)
 	l, err := net.Listen("tcp", "127.0.0.1:0")
@@ -225,7 +235,7 @@ func TestSMTPCarriesBothParts(t *testing.T) {
 	for _, security := range []string{SecuritySTARTTLS, SecurityTLS, SecurityNone} {
 		t.Run(security, func(t *testing.T) {
 			s := startMail(t, security, &mailServer{})
-			if err := s.carrier(t, security, nil).Send(t.Context(), message); err != nil {
+			if _, err := s.carrier(t, security, nil).Send(t.Context(), message); err != nil {
 				t.Fatal(err)
 			}
 			if len(s.mails) != 1 || len(s.to) != 1 || s.to[0] != "ines@halloran.example" {
@@ -256,7 +266,7 @@ func TestSMTPCarriesBothParts(t *testing.T) {
 
 func TestSMTPRefusesAConnectionWithoutTLS(t *testing.T) {
 	s := startMail(t, SecurityNone, &mailServer{})
-	err := s.carrier(t, SecuritySTARTTLS, nil).Send(t.Context(), Message{To: "a@b.example", Subject: "x", Text: "x"})
+	_, err := s.carrier(t, SecuritySTARTTLS, nil).Send(t.Context(), Message{To: "a@b.example", Subject: "x", Text: "x"})
 	if err == nil || errors.Is(err, ErrPermanent) || len(s.mails) != 0 {
 		t.Errorf("error %v, %d mails", err, len(s.mails))
 	}
@@ -265,7 +275,7 @@ func TestSMTPRefusesAConnectionWithoutTLS(t *testing.T) {
 func TestSMTPRefusesAStrangersCertificate(t *testing.T) {
 	for _, security := range []string{SecuritySTARTTLS, SecurityTLS} {
 		s := startMail(t, security, &mailServer{})
-		err := s.carrier(t, security, func(c *SMTPConfig) { c.RootCAs = x509.NewCertPool() }).Send(t.Context(), Message{To: "a@b.example", Subject: "x", Text: "x"})
+		_, err := s.carrier(t, security, func(c *SMTPConfig) { c.RootCAs = x509.NewCertPool() }).Send(t.Context(), Message{To: "a@b.example", Subject: "x", Text: "x"})
 		if err == nil || errors.Is(err, ErrPermanent) || len(s.mails) != 0 {
 			t.Errorf("%s: error %v, %d mails", security, err, len(s.mails))
 		}
@@ -276,42 +286,115 @@ func TestSMTPSignsIn(t *testing.T) {
 	for _, security := range []string{SecuritySTARTTLS, SecurityTLS} {
 		s := startMail(t, security, &mailServer{needAuth: true})
 		right := s.carrier(t, security, func(c *SMTPConfig) { c.Username, c.Password = "countersign", "right" })
-		if err := right.Send(t.Context(), Message{To: "a@b.example", Subject: "x", Text: "x"}); err != nil || s.auths != 1 || len(s.mails) != 1 {
+		if _, err := right.Send(t.Context(), Message{To: "a@b.example", Subject: "x", Text: "x"}); err != nil || s.auths != 1 || len(s.mails) != 1 {
 			t.Errorf("%s: error %v, %d mails", security, err, len(s.mails))
 		}
 		wrong := s.carrier(t, security, func(c *SMTPConfig) { c.Username, c.Password = "countersign", "wrong-password" })
-		err := wrong.Send(t.Context(), Message{To: "a@b.example", Subject: "x", Text: "x"})
+		_, err := wrong.Send(t.Context(), Message{To: "a@b.example", Subject: "x", Text: "x"})
 		if err == nil || errors.Is(err, ErrPermanent) || strings.Contains(err.Error(), "wrong-password") {
 			t.Errorf("%s: a wrong password: %v", security, err)
 		}
 	}
 }
 
+func TestABounceNamesItsMessage(t *testing.T) {
+	for _, dsn := range []bool{true, false} {
+		s := startMail(t, SecuritySTARTTLS, &mailServer{dsn: dsn})
+		carrier := s.carrier(t, SecuritySTARTTLS, func(c *SMTPConfig) { c.Envelope = "bounces+{id}@returns.example" })
+		for range 2 {
+			receipt, err := carrier.Send(t.Context(), Message{To: "a@b.example", Subject: "x", Text: "x", ID: "msg_17"})
+			if err != nil || receipt.ID != "msg_17@countersign.example" {
+				t.Fatal(receipt, err)
+			}
+		}
+		// The second is what is sent where the answer to the first was lost: whoever has both can tell.
+		for _, text := range s.mails {
+			m, err := netmail.ReadMessage(strings.NewReader(text))
+			if err != nil {
+				t.Fatal(err)
+			}
+			if id := m.Header.Get("Message-Id"); id != "<msg_17@countersign.example>" || !strings.Contains(m.Header.Get("From"), "security@countersign.example") {
+				t.Errorf("%s, %v", id, m.Header)
+			}
+		}
+		if s.from[0] != "bounces+msg_17@returns.example" {
+			t.Errorf("the envelope is from %s", s.from[0])
+		}
+		if !dsn {
+			continue
+		}
+		if o := s.mail[0]; o.EnvelopeID != "msg_17" || o.Return != smtp.DSNReturnHeaders {
+			t.Errorf("%+v", o)
+		}
+		if notify := s.rcpt[0].Notify; len(notify) != 2 || !slices.Contains(notify, smtp.DSNNotifyFailure) || !slices.Contains(notify, smtp.DSNNotifyDelayed) {
+			t.Errorf("%v", notify)
+		}
+	}
+}
+
+// Two real servers: the first hangs, refuses, and comes back.
+func TestMailFailsOverAndComesBack(t *testing.T) {
+	hang := make(chan struct{})
+	first := startMail(t, SecurityTLS, &mailServer{hang: hang})
+	second := startMail(t, SecuritySTARTTLS, &mailServer{})
+	shift := time.Duration(0)
+	r, err := NewRouter(RouterConfig{Channel: ChannelEmail, Now: func() time.Time { return time.Now().Add(shift) }, Logger: slog.New(slog.DiscardHandler), Members: []Member{
+		{Name: "first", Kind: "smtp", Carrier: first.carrier(t, SecurityTLS, nil), Timeout: 200 * time.Millisecond},
+		{Name: "second", Kind: "smtp", Carrier: second.carrier(t, SecuritySTARTTLS, nil)},
+	}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	mail := Message{To: "a@b.example", Subject: "x", Text: "x"}
+	for range mostFailures {
+		if receipt, err := r.Send(t.Context(), mail); err != nil || receipt.Carrier != "second" {
+			t.Fatal(receipt, err)
+		}
+	}
+	status := Status(map[string]Carrier{ChannelEmail: r})
+	if !status[0].Resting || status[1].Resting || status[1].Sent != mostFailures {
+		t.Errorf("%+v", status)
+	}
+	close(hang)
+	if receipt, err := r.Send(t.Context(), mail); err != nil || receipt.Carrier != "second" {
+		t.Error(receipt, err)
+	}
+	shift = firstRest + time.Second
+	if receipt, err := r.Send(t.Context(), mail); err != nil || receipt.Carrier != "first" || Status(map[string]Carrier{ChannelEmail: r})[0].Resting {
+		t.Error(receipt, err)
+	}
+	if err := r.Check(t.Context()); err != nil {
+		t.Error(err)
+	}
+}
+
 func TestSMTPTellsForGoodFromForNow(t *testing.T) {
 	cases := map[string]struct {
-		server    *mailServer
-		permanent bool
+		server          *mailServer
+		permanent, away bool
 	}{
-		"no such mailbox": {&mailServer{refusal: &smtp.SMTPError{Code: 550, EnhancedCode: smtp.EnhancedCode{5, 1, 1}, Message: "<a@b.example> unknown"}}, true},
-		"mailbox full":    {&mailServer{refusal: &smtp.SMTPError{Code: 452, EnhancedCode: smtp.EnhancedCode{4, 2, 2}, Message: "<a@b.example> is full"}}, false},
-		"message refused": {&mailServer{dataFail: &smtp.SMTPError{Code: 554, EnhancedCode: smtp.EnhancedCode{5, 6, 0}, Message: "no 482913"}}, true},
-		"may not relay":   {&mailServer{refusal: &smtp.SMTPError{Code: 550, EnhancedCode: smtp.EnhancedCode{5, 7, 1}, Message: "relaying denied"}}, false},
-		"greylisted":      {&mailServer{dataFail: &smtp.SMTPError{Code: 451, EnhancedCode: smtp.EnhancedCode{4, 7, 1}, Message: "later"}}, false},
-		"must sign in":    {&mailServer{needAuth: true}, false},
+		"no such mailbox": {&mailServer{refusal: &smtp.SMTPError{Code: 550, EnhancedCode: smtp.EnhancedCode{5, 1, 1}, Message: "<a@b.example> unknown"}}, true, false},
+		"mailbox full":    {&mailServer{refusal: &smtp.SMTPError{Code: 452, EnhancedCode: smtp.EnhancedCode{4, 2, 2}, Message: "<a@b.example> is full"}}, false, true},
+		"message refused": {&mailServer{dataFail: &smtp.SMTPError{Code: 554, EnhancedCode: smtp.EnhancedCode{5, 6, 0}, Message: "no 482913"}}, true, false},
+		"may not relay":   {&mailServer{refusal: &smtp.SMTPError{Code: 550, EnhancedCode: smtp.EnhancedCode{5, 7, 1}, Message: "relaying denied"}}, false, true},
+		"greylisted":      {&mailServer{dataFail: &smtp.SMTPError{Code: 451, EnhancedCode: smtp.EnhancedCode{4, 7, 1}, Message: "later"}}, false, true},
+		"disk full":       {&mailServer{dataFail: &smtp.SMTPError{Code: 452, EnhancedCode: smtp.EnhancedCode{4, 3, 1}, Message: "no room"}}, false, false},
+		"shutting down":   {&mailServer{refusal: &smtp.SMTPError{Code: 421, EnhancedCode: smtp.EnhancedCode{4, 2, 1}, Message: "bye"}}, false, false},
+		"must sign in":    {&mailServer{needAuth: true}, false, false},
 	}
 	for name, c := range cases {
 		t.Run(name, func(t *testing.T) {
 			s := startMail(t, SecuritySTARTTLS, c.server)
-			err := s.carrier(t, SecuritySTARTTLS, nil).Send(t.Context(), Message{To: "a@b.example", Subject: "x", Text: "482913"})
-			if err == nil || errors.Is(err, ErrPermanent) != c.permanent {
-				t.Fatalf("permanent is not %v: %v", c.permanent, err)
+			_, err := s.carrier(t, SecuritySTARTTLS, nil).Send(t.Context(), Message{To: "a@b.example", Subject: "x", Text: "482913"})
+			if err == nil || errors.Is(err, ErrPermanent) != c.permanent || errors.Is(err, ErrElsewhere) != c.away {
+				t.Fatalf("permanent is not %v, elsewhere not %v: %v", c.permanent, c.away, err)
 			}
 			if strings.Contains(err.Error(), "a@b.example") || strings.Contains(err.Error(), "482913") {
 				t.Errorf("the error tells recipient or code: %v", err)
 			}
 		})
 	}
-	err := startMail(t, SecurityNone, &mailServer{}).carrier(t, SecurityNone, nil).Send(t.Context(), Message{To: "nobody", Subject: "x", Text: "x"})
+	_, err := startMail(t, SecurityNone, &mailServer{}).carrier(t, SecurityNone, nil).Send(t.Context(), Message{To: "nobody", Subject: "x", Text: "x"})
 	if !errors.Is(err, ErrPermanent) {
 		t.Errorf("a recipient that is no address: %v", err)
 	}
@@ -324,7 +407,7 @@ func TestSMTPGivesUpOnAServerThatHangs(t *testing.T) {
 	ctx, cancel := context.WithTimeout(t.Context(), 200*time.Millisecond)
 	defer cancel()
 	begun := time.Now()
-	if err := s.carrier(t, SecuritySTARTTLS, nil).Send(ctx, Message{To: "a@b.example", Subject: "x", Text: "x"}); err == nil || errors.Is(err, ErrPermanent) {
+	if _, err := s.carrier(t, SecuritySTARTTLS, nil).Send(ctx, Message{To: "a@b.example", Subject: "x", Text: "x"}); err == nil || errors.Is(err, ErrPermanent) {
 		t.Error(err)
 	}
 	if took := time.Since(begun); took > 3*time.Second {
@@ -367,7 +450,7 @@ func TestSMTPDoesNotRepeatWhatTheServerTook(t *testing.T) {
 		}
 	}()
 	s := &mailServer{port: l.Addr().(*net.TCPAddr).Port}
-	if err := s.carrier(t, SecurityNone, nil).Send(t.Context(), Message{To: "a@b.example", Subject: "x", Text: "x"}); err != nil {
+	if _, err := s.carrier(t, SecurityNone, nil).Send(t.Context(), Message{To: "a@b.example", Subject: "x", Text: "x"}); err != nil {
 		t.Errorf("a message that was taken would be sent again: %v", err)
 	}
 }
@@ -386,6 +469,8 @@ func TestSMTPConfigurationIsChecked(t *testing.T) {
 		"password without name":   func(c *SMTPConfig) { c.Password = "x" },
 		"password without TLS":    func(c *SMTPConfig) { c.Host, c.Security, c.Username, c.Password = "localhost", SecurityNone, "x", "y" },
 		"no clock":                func(c *SMTPConfig) { c.Now = nil },
+		"a name in the envelope":  func(c *SMTPConfig) { c.Envelope = "Bounces <bounces@b.example>" },
+		"a long envelope":         func(c *SMTPConfig) { c.Envelope = strings.Repeat("x", 40) + "{id}@b.example" },
 		"a second header in From": func(c *SMTPConfig) { c.From = "a@b.example\r\nBcc: x@y.example" },
 	} {
 		c := good

@@ -27,20 +27,24 @@ type Outbox interface {
 	// Claim leases up to n due messages, the longest due first. No other Claim returns them before now + lease; after
 	// that they are due again, so that another copy takes over when this one dies.
 	Claim(ctx context.Context, now time.Time, lease time.Duration, n int) ([]Item, error)
-	// Sent ends a message. It does nothing if the message has ended already.
-	Sent(ctx context.Context, id string, now time.Time) error
+	// Sent ends a message, and keeps whose it is now. It does nothing if the message has ended already.
+	Sent(ctx context.Context, id string, now time.Time, by Receipt) error
 	// Failed makes a message due again at the time given, or ends it if the failure is permanent. It does nothing if
 	// the message has ended already.
 	Failed(ctx context.Context, id string, at time.Time, permanent bool, reason string) error
+	// Spend takes a message from budgets, once however often it is called for one message, or tells that one of them has nothing left.
+	Spend(ctx context.Context, id string, uses []Use) (Spent, error)
+	// Report notes how a message fared after it was sent. known is false if no message was sent under that id.
+	Report(ctx context.Context, r Report) (known bool, err error)
 }
 
 // Each channel has this many messages on their way at once, and as many waiting. No message is sent after its lease:
-// one that was claimed waits for at most one round of sendTimeout and then has one of its own.
+// one that was claimed waits for at most one round of spending, sendTimeout and note, and then has one of its own.
 const (
 	senders     = 8
 	waiting     = 8
-	sendTimeout = 20 * time.Second
-	lease       = 90 * time.Second
+	sendTimeout = 25 * time.Second
+	lease       = 100 * time.Second
 	// grace is how long messages on their way have to arrive when the worker is told to stop.
 	grace = 5 * time.Second
 	// noteTimeout is for one write to the outbox.
@@ -52,6 +56,8 @@ type Worker struct {
 	Outbox Outbox
 	// Carriers are by channel. ChannelNone needs none.
 	Carriers map[string]Carrier
+	// Spending bounds text messages; nil bounds nothing.
+	Spending *Spending
 	Now      func() time.Time
 	Logger   *slog.Logger
 	// Wake has a value soon after a message was queued; nil leaves it to Poll.
@@ -60,7 +66,12 @@ type Worker struct {
 	Poll time.Duration
 	// Observer is told of every attempt; nil where nobody wants to know.
 	Observer Observer
+
+	reached reached
 }
+
+// Limits are the bounds of spending that were reached in this process.
+func (w *Worker) Limits() []LimitStatus { return w.reached.list() }
 
 // Run drains the outbox until ctx is done. Then it gives messages on their way 5 seconds, puts those waiting back for
 // another copy, and returns ctx's error.
@@ -71,6 +82,16 @@ func (w *Worker) Run(ctx context.Context) error {
 	}
 	sending, stop := context.WithCancel(context.WithoutCancel(ctx))
 	defer stop()
+
+	// Carriers that keep a connection let go of it after the last message.
+	var runners sync.WaitGroup
+	defer runners.Wait()
+	defer stop()
+	for _, carrier := range w.Carriers {
+		if runner, is := carrier.(Runner); is {
+			runners.Go(func() { runner.Run(sending, w.Report) })
+		}
+	}
 
 	queues := map[string]chan Item{}
 	var group sync.WaitGroup
@@ -117,17 +138,29 @@ func (w *Worker) Run(ctx context.Context) error {
 }
 
 // dispatch claims one batch and hands it to the channels' senders. What a full channel cannot take goes back for a
-// moment rather than being waited for, so that its backlog does not hide the other channels' messages.
+// moment rather than being waited for, so that its backlog does not hide the other channels' messages. Senders that are quick get a
+// blink of time for each batch: what went back as they were about to take it would come a second later than it could.
 func (w *Worker) dispatch(ctx context.Context, queues map[string]chan Item) (int, error) {
 	items, err := w.Outbox.Claim(ctx, w.Now(), lease, 2*(senders+waiting))
 	if err != nil {
 		return 0, err
 	}
+	blink := time.NewTimer(10 * time.Millisecond)
+	defer blink.Stop()
+	late := false
 	for _, item := range items {
 		queue, ok := queues[item.Message.Channel]
 		if !ok {
 			_ = w.deliver(ctx, item)
 			continue
+		}
+		if !late {
+			select {
+			case queue <- item:
+				continue
+			case <-blink.C:
+				late = true
+			}
 		}
 		select {
 		case queue <- item:
@@ -163,30 +196,79 @@ func (w *Worker) Drain(ctx context.Context) (int, error) {
 // deliver sends one message and notes how it went. Its error is the outbox's.
 func (w *Worker) deliver(ctx context.Context, item Item) error {
 	if item.Message.Channel == ChannelNone {
-		return w.note(ctx, item, func(ctx context.Context) error { return w.Outbox.Sent(ctx, item.ID, w.Now()) })
+		return w.note(ctx, item, func(ctx context.Context) error { return w.Outbox.Sent(ctx, item.ID, w.Now(), Receipt{}) })
 	}
 	began := time.Now() //nolint:forbidigo // a duration, not a time that rules depend on
 	if expired(item, w.Now()) {
-		w.observe(ctx, item, nil, hadExpired, began)
+		w.observe(ctx, item, Receipt{}, hadExpired, began)
 		return w.fail(ctx, item, fmt.Errorf("expired: %w", ErrPermanent))
 	}
 	carrier, ok := w.Carriers[item.Message.Channel]
 	if !ok {
 		return w.fail(ctx, item, errors.New("no carrier for this channel"))
 	}
-	err := send(ctx, carrier, item.Message)
-	w.observe(ctx, item, carrier, outcome(err), began)
+	if err := w.spend(ctx, item); err != nil {
+		return w.fail(ctx, item, err)
+	}
+	m := item.Message
+	m.ID, m.ExpiresAt = item.ID, item.ExpiresAt
+	limited, cancel := context.WithTimeout(ctx, sendTimeout)
+	defer cancel()
+	receipt, err := call(limited, carrier, m)
+	w.observe(ctx, item, receipt, came(err), began)
 	if err != nil {
 		return w.fail(ctx, item, err)
 	}
-	w.Logger.Info("message sent", "message", item.ID, "channel", item.Message.Channel, "attempt", item.Attempts)
-	return w.note(ctx, item, func(ctx context.Context) error { return w.Outbox.Sent(ctx, item.ID, w.Now()) })
+	w.Logger.Info("message sent", "message", item.ID, "channel", item.Message.Channel, "attempt", item.Attempts, "carrier", receipt.Carrier)
+	return w.note(ctx, item, func(ctx context.Context) error { return w.Outbox.Sent(ctx, item.ID, w.Now(), receipt) })
 }
 
-// send calls the carrier. A panic is a permanent failure: the message would bring down every copy that claims it.
-func send(ctx context.Context, carrier Carrier, m Message) (err error) {
-	ctx, cancel := context.WithTimeout(ctx, sendTimeout)
+// spend takes a text message from what may be spent. Its error is a Wait where nothing is left.
+func (w *Worker) spend(ctx context.Context, item Item) error {
+	uses := w.Spending.Uses(item.Message.To)
+	if item.Message.Channel != ChannelSMS || len(uses) == 0 {
+		return nil
+	}
+	ctx, cancel := context.WithTimeout(ctx, noteTimeout)
 	defer cancel()
+	spent, err := w.Outbox.Spend(ctx, item.ID, uses)
+	if err != nil {
+		return fmt.Errorf("spending cannot be counted: %w", err)
+	}
+	if spent.UsedUp != "" && w.reached.note(spent) {
+		w.Logger.Warn("spending limit reached", "limit", spent.UsedUp, "until", spent.Until)
+	}
+	if !spent.Taken {
+		return &Wait{Until: spent.Until, Reason: "spending limit " + spent.UsedUp}
+	}
+	return nil
+}
+
+// A receipt can be faster than the note of the message that it is about, which another copy may have sent; it is looked for again after
+// these spans.
+var reportAgain = []time.Duration{300 * time.Millisecond, 2 * time.Second, 10 * time.Second}
+
+// Report notes how a message fared. Its error is the outbox's; a message that nobody knows is none.
+func (w *Worker) Report(ctx context.Context, r Report) error {
+	for try := 0; ; try++ {
+		known, err := w.Outbox.Report(ctx, r)
+		if err != nil || known {
+			return err
+		}
+		if try == len(reportAgain) {
+			w.Logger.Info("receipt of an unknown message", "carrier", r.Carrier, "delivered", r.Delivered)
+			return nil
+		}
+		select {
+		case <-ctx.Done():
+			return ctx.Err()
+		case <-time.After(reportAgain[try]):
+		}
+	}
+}
+
+// call calls the carrier. A panic is a permanent failure: the message would bring down every copy that claims it.
+func call(ctx context.Context, carrier Carrier, m Message) (r Receipt, err error) {
 	defer func() {
 		if recover() != nil {
 			err = fmt.Errorf("the carrier panicked: %w", ErrPermanent)
@@ -202,6 +284,9 @@ func expired(item Item, at time.Time) bool {
 // fail notes a failure and when to try again. A message that will have expired by then is given up now.
 func (w *Worker) fail(ctx context.Context, item Item, cause error) error {
 	next := w.Now().Add(backoff(item.Attempts))
+	if wait := (*Wait)(nil); errors.As(cause, &wait) {
+		next = wait.Until.Add(rand.N(2 * time.Second))
+	}
 	permanent := errors.Is(cause, ErrPermanent) || expired(item, next)
 	reason := reasonFor(cause, item.Message)
 	w.Logger.Warn("message not sent", "message", item.ID, "channel", item.Message.Channel, "attempt", item.Attempts, "permanent", permanent, "reason", reason)
@@ -251,7 +336,7 @@ func backoff(attempts int) time.Duration {
 func reasonFor(err error, m Message) string {
 	const most = 200
 	s := clean(err.Error())
-	for _, secret := range []string{m.To, m.Code} {
+	for _, secret := range []string{m.To, strings.TrimPrefix(m.To, "+"), m.Code} {
 		if secret != "" {
 			s = strings.ReplaceAll(s, secret, "…")
 		}

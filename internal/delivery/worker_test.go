@@ -20,10 +20,10 @@ type carrierFunc struct {
 	sent map[string]int
 }
 
-func (c *carrierFunc) Send(ctx context.Context, m Message) error {
+func (c *carrierFunc) Send(ctx context.Context, m Message) (Receipt, error) {
 	if c.send != nil {
 		if err := c.send(ctx, m); err != nil {
-			return err
+			return Receipt{}, err
 		}
 	}
 	c.mu.Lock()
@@ -32,7 +32,7 @@ func (c *carrierFunc) Send(ctx context.Context, m Message) error {
 		c.sent = map[string]int{}
 	}
 	c.sent[m.Text]++
-	return nil
+	return Receipt{ID: "id-" + m.Text}, nil
 }
 
 func (c *carrierFunc) times(text string) int {

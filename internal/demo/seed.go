@@ -268,7 +268,7 @@ func (h *hand) collect() error {
 		if item.Message.Code != "" {
 			h.codes[item.Message.Channel] = item.Message.Code
 		}
-		if err := h.app.DB.Sent(h.ctx, item.ID, *h.now); err != nil {
+		if err := h.app.DB.Sent(h.ctx, item.ID, *h.now, delivery.Receipt{}); err != nil {
 			return err
 		}
 	}

@@ -70,7 +70,7 @@ func (s *Service) Check(ctx context.Context, c Caller) (*Report, error) {
 		return nil, err
 	}
 	start := time.Now() //nolint:forbidigo // a duration to show
-	parts := []func(context.Context) []Check{s.checkOrigins, s.checkRelyingParty, s.checkMail, s.checkSMS, s.checkOutbox, s.checkDisk, s.checkRecordings, s.checkDatabase, s.checkBuild}
+	parts := []func(context.Context) []Check{s.checkOrigins, s.checkRelyingParty, s.checkMail, s.checkSMS, s.checkCarriers, s.checkSpending, s.checkOutbox, s.checkDisk, s.checkRecordings, s.checkDatabase, s.checkBuild}
 	for _, origin := range s.Origins {
 		parts = append(parts, func(ctx context.Context) []Check { return s.checkAddress(ctx, origin) })
 	}

@@ -45,6 +45,8 @@ type Service struct {
 	Build    string
 	Demo     bool
 	Carriers map[string]delivery.Carrier
+	// Limits are the bounds of spending that were reached; nil where nothing is bounded.
+	Limits func() []delivery.LimitStatus
 	// Outside is how the public addresses are fetched back; nil is the network.
 	Outside http.RoundTripper
 	// DiskFree tells how many bytes are left where the database lies; nil where it is on another machine.

@@ -41,16 +41,16 @@ type flaky struct {
 	n  int
 }
 
-func (f *flaky) Send(ctx context.Context, m delivery.Message) error {
+func (f *flaky) Send(ctx context.Context, m delivery.Message) (delivery.Receipt, error) {
 	f.mu.Lock()
 	f.n++
 	refuse := f.n%3 == 0
 	f.mu.Unlock()
-	if err := f.Carrier.Send(ctx, m); err != nil || !refuse {
-		return err
+	if receipt, err := f.Carrier.Send(ctx, m); err != nil || !refuse {
+		return receipt, err
 	}
 	// For good: a code that came again later, beside newer ones, would be taken for the newest.
-	return fmt.Errorf("%w: 550 <%s>: rejected, it said %s", delivery.ErrPermanent, m.To, m.Code)
+	return delivery.Receipt{}, fmt.Errorf("%w: 550 <%s>: rejected, it said %s", delivery.ErrPermanent, m.To, m.Code)
 }
 
 func TestNothingSecretOrPersonalIsLoggedCountedOrTraced(t *testing.T) {

@@ -278,6 +278,15 @@ func TestDocumentHasEveryRequestMember(t *testing.T) {
 			}
 			continue
 		}
+		if slices.Contains(formBodies, name) {
+			if got := slices.Collect(maps.Keys(body.Value.Content)); !slices.Equal(got, []string{formType}) || !body.Value.Required {
+				t.Errorf("%s takes %v", name, got)
+			}
+			if r := probe(t, rt, "application/json", "{}"); r == nil || r.Code != "unsupported_media_type" {
+				t.Errorf("%s takes JSON: %v", name, r)
+			}
+			continue
+		}
 		if r := probe(t, rt, "text/plain", "{}"); r == nil || r.Code != "unsupported_media_type" {
 			t.Errorf("%s takes text: %v", name, r)
 		}

@@ -32,6 +32,7 @@ var problems = map[string]problemType{
 	"unsupported_media_type":   {http.StatusUnsupportedMediaType, "The body has the wrong type"},
 	"rate_limited":             {http.StatusTooManyRequests, "Too many requests"},
 	"resend_too_soon":          {http.StatusTooManyRequests, "A code was sent a moment ago"},
+	"texts_paused":             {http.StatusTooManyRequests, "Text messages are paused"},
 	"internal":                 {http.StatusInternalServerError, "Something went wrong here"},
 	"unavailable":              {http.StatusServiceUnavailable, "Busy"},
 	"login_refused":            {http.StatusUnprocessableEntity, "Sign-in refused"},

@@ -109,6 +109,7 @@ func (s *Server) Routes() []Route {
 		{post, "/v1/desk/operators/{id}/invite", Operator(desk.Operators), 0, take(s.inviteAgain)},
 
 		// For machines.
+		{post, "/v1/carriers/{id}/status", Public, 204, s.carrierStatus},
 		{get, "/openapi.json", Public, 0, plain(s.openapi)},
 		{get, "/healthz", Public, 0, plain(s.healthy)},
 		{get, "/readyz", Public, 0, plain(s.ready)},

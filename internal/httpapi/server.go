@@ -15,6 +15,7 @@ import (
 	"mime"
 	"net/http"
 	"net/netip"
+	"net/url"
 	"strings"
 	"sync/atomic"
 	"time"
@@ -59,6 +60,8 @@ type Server struct {
 	Desk        *desk.Service
 	Recordings  *support.Recordings
 	Logger      *slog.Logger
+	// CarrierStatus takes what a carrier tells of a message; it answers false where the carrier did not sign it.
+	CarrierStatus func(ctx context.Context, carrier string, form url.Values, signature string) (bool, error)
 	// App serves everything that is not the API.
 	App http.Handler
 	// OpenAPI is the API's description.

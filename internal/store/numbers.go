@@ -85,6 +85,6 @@ func (tx *Tx) Outbox() ([]Carried, error) {
 		return []any{&c.Channel, &c.Waiting, at{&c.Oldest}, at{&c.LastSent}, &c.Failed}
 	}, `SELECT channel,
 		count(CASE WHEN state = 'queued' AND due_at <= $1 THEN 1 END), coalesce(min(CASE WHEN state = 'queued' AND due_at <= $1 THEN created_at END), 0),
-		coalesce(max(CASE WHEN state = 'sent' THEN ended_at END), 0), count(CASE WHEN state = 'failed' AND ended_at > $2 THEN 1 END)
+		coalesce(max(CASE WHEN state IN ('sent', 'delivered') THEN ended_at END), 0), count(CASE WHEN state = 'failed' AND ended_at > $2 THEN 1 END)
 		FROM outbox WHERE channel <> 'none' GROUP BY channel`, millis(tx.Now), millis(tx.Now.Add(-day)))
 }

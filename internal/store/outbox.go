@@ -3,6 +3,7 @@ package store
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"time"
 
 	"countersign/internal/delivery"
@@ -66,10 +67,86 @@ func (db *DB) Claim(ctx context.Context, now time.Time, lease time.Duration, n i
 }
 
 // Sent ends a message that its carrier has taken, and forgets its contents.
-func (db *DB) Sent(ctx context.Context, id string, now time.Time) error {
+func (db *DB) Sent(ctx context.Context, id string, now time.Time, by delivery.Receipt) error {
 	return db.Update(ctx, func(tx *Tx) error {
-		return tx.run(`UPDATE outbox SET state = 'sent', ended_at = $2, message_sealed = $3 WHERE id = $1 AND state = 'queued'`, id, millis(now), []byte{})
+		return tx.run(`UPDATE outbox SET state = 'sent', ended_at = $2, message_sealed = $5, carrier = $3, carrier_id = $4, reason = '' WHERE id = $1 AND state = 'queued'`,
+			id, millis(now), by.Carrier, by.ID, []byte{})
 	})
+}
+
+// Report notes how a message fared after it was sent. The first final word stays; known tells whether there is such a message.
+func (db *DB) Report(ctx context.Context, r delivery.Report) (known bool, err error) {
+	state := "failed"
+	if r.Delivered {
+		state = "delivered"
+	}
+	err = db.Update(ctx, func(tx *Tx) error {
+		var id, was string
+		known = false
+		err := tx.row([]any{&id, &was}, `SELECT id, state FROM outbox WHERE carrier = $1 AND carrier_id = $2 AND carrier_id <> '' ORDER BY id DESC LIMIT 1`, r.Carrier, r.ID)
+		if errors.Is(err, ErrNotFound) {
+			return nil
+		}
+		if err != nil {
+			return err
+		}
+		known = true
+		if was != "sent" {
+			return nil
+		}
+		return tx.run(`UPDATE outbox SET state = $2, ended_at = $3, reason = $4 WHERE id = $1 AND state = 'sent'`, id, state, millis(tx.Now), r.Reason)
+	})
+	return known, err
+}
+
+// Spend takes a message from budgets, once however often it is tried, or tells that one of them has nothing left.
+func (db *DB) Spend(ctx context.Context, id string, uses []delivery.Use) (spent delivery.Spent, err error) {
+	err = db.Update(ctx, func(tx *Tx) error {
+		spent = delivery.Spent{Taken: true}
+		first, err := tx.once(`UPDATE outbox SET counted = 1 WHERE id = $1 AND counted = 0 AND state = 'queued'`, id)
+		if err != nil || !first {
+			return err
+		}
+		if spent.UsedUp, spent.Until, err = tx.UsedUp(uses); err != nil {
+			return err
+		}
+		if spent.UsedUp != "" {
+			spent.Taken = false
+			return tx.run(`UPDATE outbox SET counted = 0 WHERE id = $1`, id)
+		}
+		for _, u := range uses {
+			if err := tx.Take(tx.spendingKey(u), 1, Allowance{Limit: u.Limit, Window: u.Window}); err != nil {
+				return err
+			}
+		}
+		spent.UsedUp, spent.Until, err = tx.UsedUp(uses)
+		return err
+	})
+	return spent, err
+}
+
+// UsedUp tells which of some budgets has nothing left for the longest, and until when; "" where each has something.
+func (tx *Tx) UsedUp(uses []delivery.Use) (label string, until time.Time, err error) {
+	for _, u := range uses {
+		left, resets, err := tx.Left(tx.spendingKey(u), Allowance{Limit: u.Limit, Window: u.Window})
+		if err != nil {
+			return "", time.Time{}, err
+		}
+		if left > 0 {
+			continue
+		}
+		if resets.IsZero() { // none is allowed at any time
+			resets = tx.Now.Add(u.Window)
+		}
+		if resets.After(until) {
+			label, until = u.Label, resets
+		}
+	}
+	return label, until, nil
+}
+
+func (tx *Tx) spendingKey(u delivery.Use) []byte {
+	return tx.keys.MAC("spending", []byte(u.Label))
 }
 
 // Failed notes a failure; when it is permanent the message is given up.

@@ -471,7 +471,7 @@ func TestClaimedMessagesAreLeasedAndForgottenOnceSent(t *testing.T) {
 	if again, err := f.Claim(ctx, f.clock(), time.Minute, 10); len(again) != 1 || again[0].Attempts != 2 || err != nil {
 		t.Errorf("after the lease: %v, %v", again, err)
 	}
-	if err := f.Sent(ctx, first[0].ID, f.clock()); err != nil {
+	if err := f.Sent(ctx, first[0].ID, f.clock(), delivery.Receipt{}); err != nil {
 		t.Fatal(err)
 	}
 	f.update(t, func(tx *Tx) error {

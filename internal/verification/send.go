@@ -69,6 +69,9 @@ func (e *Engine) destination(tx *store.Tx, v *store.Verification, f *store.Verif
 
 // send makes a code, stores its MAC and queues the message.
 func (e *Engine) send(tx *store.Tx, c Caller, v *store.Verification, a *store.Account, f *store.VerificationFactor, to string) error {
+	if err := e.affordable(tx, v, f, to); err != nil {
+		return err
+	}
 	really, err := e.allowSend(tx, c, v, f.Target, to)
 	if err != nil {
 		return err
@@ -105,6 +108,21 @@ func (e *Engine) send(tx *store.Tx, c Caller, v *store.Verification, a *store.Ac
 	}
 	e.Count(tx, func(m Meter) { m.CodeSent(channel(f.Kind), "sent") })
 	return e.Notifier.Code(tx, v.AccountID, f.Kind, to, info)
+}
+
+// affordable refuses a text message that would be one too many for its country or in all. Messages are counted where they are sent; this
+// spares a customer the wait for one that does not come. Before a session nobody is told: it would tell a stranger where an account's
+// phone is, and the worker lets the message end.
+func (e *Engine) affordable(tx *store.Tx, v *store.Verification, f *store.VerificationFactor, to string) error {
+	uses := e.Spending.Uses(to)
+	if f.Kind != policy.Phone || e.Policy[v.Purpose].WithoutSession || len(uses) == 0 {
+		return nil
+	}
+	label, until, err := tx.UsedUp(uses)
+	if err != nil || label == "" {
+		return err
+	}
+	return refusal.New("texts_paused", "Text messages to this number are paused, as too many were sent. Try again later.").Until(until)
 }
 
 // decoySend does what send does, for nobody: the same budgets, work and writes, or their absence would tell a stranger something.

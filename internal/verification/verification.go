@@ -225,6 +225,8 @@ type Engine struct {
 	Notifier notice.Notifier
 	Hasher   *password.Hasher
 	Limits   Limits
+	// Spending bounds text messages; nil bounds nothing.
+	Spending *delivery.Spending
 	Actions  map[policy.Purpose]Action
 	// PasskeyList describes the passkeys that a last choice is made from, the newest first, in pages.
 	PasskeyList func(tx *store.Tx, accountID string, c Caller, cursor string, limit int) (any, error)

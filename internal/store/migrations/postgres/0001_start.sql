@@ -234,14 +234,18 @@ CREATE TABLE outbox (
   account_id     TEXT NOT NULL,
   channel        TEXT NOT NULL,                     -- email | sms | none (a decoy)
   message_sealed BYTEA NOT NULL,
-  state          TEXT NOT NULL,                     -- queued | sent | failed
+  state          TEXT NOT NULL,                     -- queued | sent | delivered | failed
   attempts       BIGINT NOT NULL DEFAULT 0,
   due_at         BIGINT NOT NULL,                  -- also the end of a worker's lease
   expires_at     BIGINT NOT NULL,
   created_at     BIGINT NOT NULL,
   ended_at       BIGINT NOT NULL DEFAULT 0,
-  reason         TEXT NOT NULL DEFAULT ''
+  reason         TEXT NOT NULL DEFAULT '',          -- of the newest failure, with the carrier's code
+  carrier        TEXT NOT NULL DEFAULT '',          -- who took it, by its name in the settings
+  carrier_id     TEXT NOT NULL DEFAULT '',          -- and what it is called there: receipts name it so
+  counted        BIGINT NOT NULL DEFAULT 0         -- whether it was taken from what may be spent
 );
+CREATE INDEX outbox_by_carrier ON outbox (carrier, carrier_id) WHERE carrier_id <> '';
 CREATE INDEX outbox_due ON outbox (state, due_at);
 
 CREATE TABLE freeze_links (                         -- "this wasn't me"

@@ -234,14 +234,18 @@ CREATE TABLE outbox (
   account_id     TEXT NOT NULL,
   channel        TEXT NOT NULL,                     -- email | sms | none (a decoy)
   message_sealed BLOB NOT NULL,
-  state          TEXT NOT NULL,                     -- queued | sent | failed
+  state          TEXT NOT NULL,                     -- queued | sent | delivered | failed
   attempts       INTEGER NOT NULL DEFAULT 0,
   due_at         INTEGER NOT NULL,                  -- also the end of a worker's lease
   expires_at     INTEGER NOT NULL,
   created_at     INTEGER NOT NULL,
   ended_at       INTEGER NOT NULL DEFAULT 0,
-  reason         TEXT NOT NULL DEFAULT ''
+  reason         TEXT NOT NULL DEFAULT '',          -- of the newest failure, with the carrier's code
+  carrier        TEXT NOT NULL DEFAULT '',          -- who took it, by its name in the settings
+  carrier_id     TEXT NOT NULL DEFAULT '',          -- and what it is called there: receipts name it so
+  counted        INTEGER NOT NULL DEFAULT 0         -- whether it was taken from what may be spent
 ) STRICT;
+CREATE INDEX outbox_by_carrier ON outbox (carrier, carrier_id) WHERE carrier_id <> '';
 CREATE INDEX outbox_due ON outbox (state, due_at);
 
 CREATE TABLE freeze_links (                         -- "this wasn't me"

@@ -17,6 +17,11 @@ export default {
       line: 'Wait a minute before asking for another.',
       at: (time: string) => `You can ask for another at ${time}.`,
     },
+    texts_paused: {
+      title: 'Text messages are paused',
+      line: 'Too many went to this country. Try again later.',
+      at: tryAt,
+    },
     unavailable: { title: 'We can’t answer right now', line: 'Nothing changed. Try again in a moment.' },
     login_refused: { title: 'That didn’t match', line: 'Check the e-mail or phone, the password and the code.' },
     code_wrong: { title: 'That code doesn’t match', line: 'Nothing changed.' },
