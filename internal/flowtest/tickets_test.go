@@ -375,9 +375,9 @@ func TestARequestKeepsSoManyRecordings(t *testing.T) {
 	}
 	write("rec_03", "rec_04", "rec_05").OK()
 	write("rec_06", "rec_07", "rec_08").OK()
-	write("rec_09", "rec_10").Refused("conflict")
+	write("rec_09", "rec_10").Refused("ticket_full")
 	write("rec_09").OK()
-	write("rec_10").Refused("conflict")
+	write("rec_10").Refused("ticket_full")
 	// Words go on being taken; and what is deleted makes room.
 	write().OK()
 	c.Send("DELETE", "/v1/recordings/rec_04", nil, nil).OK()

@@ -269,7 +269,7 @@ func (s *Service) attach(tx *store.Tx, c verification.Caller, t *store.Ticket, i
 		return err
 	}
 	if kept+len(ids) > maxKept {
-		return refusal.New("conflict", "This request has as many recordings as it takes. Delete one, or open another request.")
+		return refusal.New("ticket_full", "This request has as many recordings as it takes. Delete one, or open another request.")
 	}
 	for _, id := range ids {
 		r, err := ownRecording(tx, c, id)
@@ -430,7 +430,7 @@ func (s *Service) write(tx *store.Tx, c verification.Caller, t *store.Ticket, m 
 func (s *Service) room(tx *store.Tx, t *store.Ticket) error {
 	n, err := tx.CountTicketMessages(t.ID)
 	if err == nil && n >= maxMessages {
-		err = refusal.New("conflict", "This request has as many messages as it takes. Open another.")
+		err = refusal.New("ticket_full", "This request has as many messages as it takes. Open another.")
 	}
 	return err
 }

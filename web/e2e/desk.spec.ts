@@ -235,6 +235,54 @@ test('a failure that was recorded is played and sought beside what happened, ans
     await expect(admin.page.getByText(act).first()).toBeVisible();
 });
 
+test('a recording that the desk asks for is made in the answer, and played at the desk', async ({ admin, ines }) => {
+  await sharesThisTab(ines);
+  await ines.signInWithPasskey();
+  await ines.open('/support/new');
+  await ines.page.getByLabel('About', { exact: true }).selectOption('Something else');
+  await ines.field('What did you see?').fill('A grey sheet.');
+  await ines.button('Send').click();
+  await expect(ines.page).toHaveURL(/\/support\/tkt_/);
+
+  await admin.open('/operator');
+  await admin.page.getByRole('link', { name: /^Something else/ }).click();
+  await admin.button('Ask for a recording').click();
+  await admin.button('Send reply').click();
+  await expect(admin.page.getByText('Reply sent')).toBeVisible();
+  await expect(admin.page.locator('video')).toHaveCount(0);
+
+  await ines.page.reload();
+  await expect(ines.page.getByText(/choose Record screen, try once more, and send it with your answer/)).toBeVisible();
+  await ines.button('Record screen').click();
+  await ines.button('Start recording').click();
+  const bar = ines.page.getByRole('region', { name: 'Recording your screen' });
+  await expect(ines.button('Send when recorded')).toBeDisabled();
+  await ines.page.getByRole('link', { name: 'Activity' }).click();
+  await expect(ines.heading('Activity')).toBeVisible();
+  await expect(bar).toContainText('0:02');
+  await bar.getByRole('button', { name: 'Stop' }).click();
+  await expect(ines.page).toHaveURL(/\/support\/tkt_/);
+  await ines.button('Use this recording').click();
+  await ines.field('Add something').fill('There it is.');
+  await expect(ines.page.getByText('Uploaded', { exact: true })).toBeVisible();
+  await ines.page.reload();
+  await expect(ines.field('Add something')).toHaveValue('There it is.');
+  await expect(ines.page.getByText('Uploaded', { exact: true })).toBeVisible();
+  await ines.button('Send').click();
+  await expect(ines.page.getByRole('main').getByText(/, deleted on /)).toBeVisible();
+  // What was sent is not there to be sent again.
+  await expect(ines.field('Add something')).toHaveValue('');
+  await expect(ines.page.getByText('Uploaded', { exact: true })).toBeHidden();
+
+  await admin.open('/operator');
+  await admin.page.getByRole('link', { name: /^Something else .*Recording$/ }).click();
+  await expect(admin.page.getByText('There it is.')).toBeVisible();
+  const video = admin.page.locator('video');
+  await expect.poll(() => video.evaluate((each: HTMLVideoElement) => each.duration)).toBeLessThan(60);
+  await admin.button('Play').click();
+  await expect.poll(() => video.evaluate((each: HTMLVideoElement) => each.currentTime)).toBeGreaterThan(0.3);
+});
+
 test('an operator whose session ended goes on with the reply that was begun', async ({ admin, ines }) => {
   await ines.signInWithPasskey();
   await ines.open('/support/new');
