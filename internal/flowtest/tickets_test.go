@@ -189,6 +189,16 @@ func TestARequestTakesAttemptReportAndNothingOfOthers(t *testing.T) {
 	c.Post("/v1/attempts", report("create", v.ID, map[string]any{"step": "prompted", "at_ms_ago": 2000},
 		map[string]any{"step": "failed", "error": "NotAllowedError", "code": "screen_lock_required", "elapsed_ms": 30})).OK().Into(&named)
 	body := map[string]any{"topic": "passkey_create_failed", "body": "Help.", "attempt": named.ID, "report": map[string]any{"verdict": "no lock", "checks": []any{map[string]any{"a": true}}}}
+	// What goes along can be read before it does.
+	var seen struct {
+		Reference string
+		Steps     []struct{ Step string }
+	}
+	c.Get("/v1/attempts/" + named.ID).OK().Into(&seen)
+	if seen.Reference != named.Reference || len(seen.Steps) != 3 || seen.Steps[0].Step != "opened" {
+		t.Errorf("%+v", seen)
+	}
+	d.Get("/v1/attempts/" + named.ID).Refused("not_found")
 	r := &request{}
 	c.Post("/v1/tickets", body).OK().Into(r)
 	if !r.HasReport || r.Attempt == nil || r.Attempt.Reference != named.Reference || r.Attempt.Outcome != "screen_lock_required" || len(r.Attempt.Steps) != 3 {

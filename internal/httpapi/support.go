@@ -12,6 +12,10 @@ func (s *Server) reportAttempt(ctx context.Context, rq *request, in support.Repo
 	return s.Support.Report(ctx, rq.caller, in)
 }
 
+func (s *Server) attempt(ctx context.Context, rq *request) (any, error) {
+	return s.Support.Attempt(ctx, rq.caller, rq.http.PathValue("id"))
+}
+
 func (s *Server) openTicket(ctx context.Context, rq *request, in struct {
 	Topic      string          `json:"topic"`
 	Body       string          `json:"body"`

@@ -28,6 +28,8 @@ test('a customer’s session is none at the desk', async ({ ines }) => {
   await expect(ines.page).toHaveURL('/operator/sign-in');
   const asked = ines.gate.requests.map(({ url }) => new URL(url).pathname).filter((path) => path.startsWith('/v1/'));
   expect(asked.filter((path) => !path.startsWith('/v1/desk/') && path !== '/v1/config')).toEqual([]);
+  // What is bound to be refused is not asked for: it would stand in the console.
+  expect(asked.filter((path) => path.startsWith('/v1/desk/'))).toEqual(['/v1/desk/session']);
   await ines.open('/');
   await ines.atHome();
 });
@@ -71,6 +73,10 @@ test('a hold is put on and lengthened, never shortened, and the customer sees it
   await admin.dialog().getByRole('button', { name: 'Cancel' }).click();
   await put(/^Lengthen the hold/, '72');
   await expect(admin.page.getByText(/^7[12] h.* left$/)).toBeVisible();
+  await admin.page.context().grantPermissions(['clipboard-read', 'clipboard-write']);
+  await admin.button('Copy account id').click();
+  await expect(admin.page.getByText('Copied')).toBeVisible();
+  expect(await admin.page.evaluate(() => navigator.clipboard.readText())).toBe(admin.page.url().split('/').at(-1));
 
   await ines.signInWithPasskey();
   await ines.open('/withdraw');
@@ -184,8 +190,12 @@ test('a failure that was recorded is played and sought beside what happened, ans
   await bar.getByRole('button', { name: 'Stop' }).click();
   await ines.page.getByRole('button', { name: 'Use this recording' }).click();
   await expect(ines.page.getByText('Uploaded', { exact: true })).toBeVisible();
+  // As many steps as are said to go along do.
+  const steps = ines.page.getByText(/^The \d+ steps that led here$/);
+  const said = await steps.first().innerText();
   await ines.button('Send').click();
   await expect(ines.page).toHaveURL(/\/support\/tkt_/);
+  await expect(steps.first()).toHaveText(said);
 
   // Who has nothing of their own sees what nobody has.
   await admin.open('/operator');
@@ -274,8 +284,14 @@ test('a recording that the desk asks for is made in the answer, and played at th
   await expect(ines.field('Add something')).toHaveValue('');
   await expect(ines.page.getByText('Uploaded', { exact: true })).toBeHidden();
 
+  const { body: read } = await admin.call<{ summary: { id: string } }>(
+    'GET',
+    `/v1/desk/tickets/${ines.page.url().split('/').at(-1) ?? ''}`,
+  );
+  await admin.call('POST', `/v1/desk/accounts/${read.summary.id}/hold`, { hours: 1, reason: 'Asked by phone' });
   await admin.open('/operator');
-  await admin.page.getByRole('link', { name: /^Something else .*Recording$/ }).click();
+  // One badge does not hide the other.
+  await admin.page.getByRole('link', { name: /^Something else .*On hold\s*Recording$/ }).click();
   await expect(admin.page.getByText('There it is.')).toBeVisible();
   const video = admin.page.locator('video');
   await expect.poll(() => video.evaluate((each: HTMLVideoElement) => each.duration)).toBeLessThan(60);

@@ -214,7 +214,7 @@ test('the browser’s own end of sharing is a stop too, and what was recorded wa
   await page.getByRole('link', { name: 'Activity' }).click();
   await expect(recordingBar(page)).toContainText('0:01');
   await stopsSharing(page);
-  await page.getByRole('button', { name: 'Go on with the request' }).click();
+  await page.getByRole('button', { name: 'Look at it' }).click();
   await expect(page.getByRole('dialog', { name: 'Check the recording' })).toBeVisible();
 });
 
@@ -544,7 +544,7 @@ test('by the mailed link an answer takes a recording along, made or chosen, as a
   await expect(visitor.button('Record screen')).toBeDisabled();
   await expect(recordingBar(page)).toContainText('0:01');
   await stopsSharing(page);
-  await page.getByRole('button', { name: 'Go on with the request' }).click();
+  await page.getByRole('button', { name: 'Look at it' }).click();
   await expect(page).toHaveURL(link);
   await preview.getByRole('button', { name: 'Use this recording' }).click();
   await expect(uploaded(visitor)).toBeVisible();

@@ -12,7 +12,7 @@ export default {
   recordingNow: 'Recording your screen',
   recordingStopped: 'Your recording is ready',
   stop: 'Stop',
-  goOn: 'Go on with the request',
+  goOn: 'Look at it',
 
   // list
   help: 'Help',
