@@ -216,6 +216,13 @@ test('the browser’s own end of sharing is a stop too, and what was recorded wa
   await stopsSharing(page);
   await page.getByRole('button', { name: 'Look at it' }).click();
   await expect(page.getByRole('dialog', { name: 'Check the recording' })).toBeVisible();
+  // Nor is it lost to who goes back before deciding on it.
+  await page.goBack();
+  await expect(ines.heading('Activity')).toBeVisible();
+  await page.getByRole('button', { name: 'Look at it' }).click();
+  await page.getByRole('button', { name: 'Use this recording' }).click();
+  await expect(uploaded(ines)).toBeVisible();
+  await expect(recordingBar(page)).toBeHidden();
 });
 
 test('where a screen cannot be recorded it is said, and nothing stays shared', async ({ ines }) => {

@@ -118,7 +118,7 @@ class Recorder {
     if (this.#media && this.#media.state !== 'inactive') this.#media.stop();
   };
 
-  /** Hands over what was recorded for this message, once. */
+  /** Hands over what was recorded for this message, once: when it is decided on. */
   take = (place: string): Candidate | undefined => {
     if (this.state !== 'stopped' || place !== this.place) return undefined;
     const taken = this.taken;
