@@ -185,8 +185,16 @@ func TestAnOperatorSignsInByPasskeyAlone(t *testing.T) {
 	thief := k.Browser()
 	thief.SetCookie("__Host-session", b.Cookie(deskCookie))
 	thief.Get("/v1/account").Refused("unauthenticated")
+	// Who opens the desk is told whether they are signed in, and is not refused.
+	in := func(b *testkit.Browser) string { return string(b.Get("/v1/desk/session").OK().Body) }
+	if got := in(b) + in(thief) + in(k.Browser()); got != `{"signed_in":true}{"signed_in":false}{"signed_in":false}` {
+		t.Errorf("%s", got)
+	}
 	b.Send("DELETE", "/v1/desk/session", nil, nil).OK()
 	b.Get("/v1/desk/me").Refused("unauthenticated")
+	if got := in(b); got != `{"signed_in":false}` {
+		t.Errorf("%s", got)
+	}
 }
 
 func TestCustomersAndOperatorsAreNeverTakenForEachOther(t *testing.T) {

@@ -17,7 +17,7 @@ import (
 var public = []string{
 	"GET /v1/config", "GET /v1/session", "POST /v1/registrations", "POST /v1/login", "POST /v1/login/passkey/options", "POST /v1/login/passkey", "POST /v1/password-resets",
 	"POST /v1/not-me/lookup", "POST /v1/not-me/freeze", "POST /v1/desk/invitations/lookup", "POST /v1/desk/invitations/options", "POST /v1/desk/invitations/accept",
-	"POST /v1/desk/login/options", "POST /v1/desk/login",
+	"POST /v1/desk/login/options", "POST /v1/desk/login", "GET /v1/desk/session",
 	"POST /v1/attempts", "POST /v1/recordings", "POST /v1/tickets", "POST /v1/tickets/lookup", "POST /v1/tickets/lookup/messages",
 	"GET /openapi.json", "GET /healthz", "GET /readyz", "GET /.well-known/passkey-endpoints", "GET /.well-known/change-password",
 }
@@ -27,8 +27,8 @@ var ofVerification = []string{
 	"GET /v1/verifications/{id}/passkeys",
 }
 
-// ofRecording are for the account or the browser that began a recording.
-var ofRecording = []string{"GET /v1/recordings/{id}", "PATCH /v1/recordings/{id}", "DELETE /v1/recordings/{id}"}
+// ofRecording are for the account or the browser that began a recording, or an attempt.
+var ofRecording = []string{"GET /v1/attempts/{id}", "GET /v1/recordings/{id}", "PATCH /v1/recordings/{id}", "DELETE /v1/recordings/{id}"}
 
 // ofCarrier are for whoever has an account's token at a carrier, and signs with it.
 var ofCarrier = []string{"POST /v1/carriers/{id}/status"}
@@ -134,7 +134,9 @@ func TestAnotherAccountsThingsAreNotThere(t *testing.T) {
 	address := k.Query(`SELECT id FROM addresses`)[0]
 	v := c.Begin(policy.SetPhrase, "", "copper heron").Verification()
 	c.SendCode(v.ID, "email").OK()
-	ids := map[string]string{"verifications": v.ID, "passkeys": p.ID, "withdrawals": w.ID, "addresses": address, "recordings": begin(c.Browser, 2).ID, "tickets": ask(c.Browser, "other", "Help.").ID}
+	var told struct{ ID string }
+	c.Post("/v1/attempts", report("sign_in", "", map[string]any{"step": "failed", "code": "no_passkey_here"})).OK().Into(&told)
+	ids := map[string]string{"attempts": told.ID, "verifications": v.ID, "passkeys": p.ID, "withdrawals": w.ID, "addresses": address, "recordings": begin(c.Browser, 2).ID, "tickets": ask(c.Browser, "other", "Help.").ID}
 	before := k.Dump("audit_events", "budgets", "settings", "sessions", "outbox")
 	n := 0
 	for _, rt := range (&httpapi.Server{}).Routes() {

@@ -10,6 +10,7 @@ import (
 	"testing"
 	"time"
 
+	"countersign/internal/desk"
 	"countersign/internal/policy"
 	"countersign/internal/refusal"
 	"countersign/internal/secret"
@@ -188,6 +189,16 @@ func TestARequestTakesAttemptReportAndNothingOfOthers(t *testing.T) {
 	c.Post("/v1/attempts", report("create", v.ID, map[string]any{"step": "prompted", "at_ms_ago": 2000},
 		map[string]any{"step": "failed", "error": "NotAllowedError", "code": "screen_lock_required", "elapsed_ms": 30})).OK().Into(&named)
 	body := map[string]any{"topic": "passkey_create_failed", "body": "Help.", "attempt": named.ID, "report": map[string]any{"verdict": "no lock", "checks": []any{map[string]any{"a": true}}}}
+	// What goes along can be read before it does.
+	var seen struct {
+		Reference string
+		Steps     []struct{ Step string }
+	}
+	c.Get("/v1/attempts/" + named.ID).OK().Into(&seen)
+	if seen.Reference != named.Reference || len(seen.Steps) != 3 || seen.Steps[0].Step != "opened" {
+		t.Errorf("%+v", seen)
+	}
+	d.Get("/v1/attempts/" + named.ID).Refused("not_found")
 	r := &request{}
 	c.Post("/v1/tickets", body).OK().Into(r)
 	if !r.HasReport || r.Attempt == nil || r.Attempt.Reference != named.Reference || r.Attempt.Outcome != "screen_lock_required" || len(r.Attempt.Steps) != 3 {
@@ -288,6 +299,142 @@ func TestRecordingsGoAlongWithTheOwnersRequest(t *testing.T) {
 	// Its number does not come again.
 	if next := ask(c.Browser, "other", "x"); next.Number == r.Number || next.Number != "CS-2001" {
 		t.Errorf("%s after %s", next.Number, r.Number)
+	}
+}
+
+func TestAnAnswerTakesTheOwnersRecordingsAlong(t *testing.T) {
+	t.Parallel()
+	k := testkit.New(t)
+	c, d, o := k.Full(), k.Full(), k.Operator(desk.Support)
+	r := ask(c.Browser, "passkey_create_failed", "It says no.")
+	o.Post("/v1/desk/tickets/"+r.ID+"/messages", map[string]any{"body": "Could you show us?"}).OK()
+	o.Post("/v1/desk/tickets/"+r.ID+"/state", map[string]any{"state": "resolved"}).OK()
+	path := "/v1/tickets/" + r.ID + "/messages"
+	with := func(ids ...string) map[string]any { return map[string]any{"body": "Here.", "recordings": ids} }
+
+	film := webm(2<<20, 3*time.Second)
+	mine, theirs := upload(c.Browser, film), upload(d.Browser, film)
+	half := begin(c.Browser, 2<<20)
+	appendPiece(c.Browser, half.ID, 0, film[:1<<20]).OK()
+	text := upload(c.Browser, []byte("no video at all"))
+	if text.State != "refused" {
+		t.Fatalf("%+v", text)
+	}
+	for _, one := range []struct {
+		code string
+		ids  []string
+	}{
+		{"not_found", []string{theirs.ID}}, {"not_found", []string{mine.ID, theirs.ID}}, {"not_found", []string{"rec_0"}}, {"not_found", []string{""}},
+		{"conflict", []string{half.ID}}, {"conflict", []string{text.ID}}, {"conflict", []string{mine.ID, mine.ID}}, {"invalid_request", []string{mine.ID, "2", "3", "4"}},
+	} {
+		c.Post(path, with(one.ids...)).Refused(one.code)
+	}
+	d.Post(path, with(theirs.ID)).Refused("not_found")
+	c.Post(path, map[string]any{"body": " ", "recordings": []string{mine.ID}}).Refused("invalid_request")
+	// Nothing of what was refused has happened.
+	c.Get("/v1/tickets/" + r.ID).OK().Into(r)
+	if r.State != "resolved" || len(r.Messages) != 2 || len(r.Recordings) != 0 {
+		t.Errorf("%+v", r)
+	}
+	k.Clock.Advance(10 * time.Minute)
+	c.Post(path, with(mine.ID)).OK().Into(r)
+	if r.State != "waiting" || r.DeleteAt != nil || len(r.Messages) != 3 || len(r.Recordings) != 1 || r.Recordings[0].ID != mine.ID {
+		t.Errorf("%+v", r)
+	}
+	c.Post(path, with(mine.ID)).Refused("conflict")
+	c.Post("/v1/tickets", map[string]any{"topic": "other", "body": "x", "recordings": []string{mine.ID}}).Refused("conflict")
+	if got := k.Query(`SELECT data FROM audit_events WHERE account_id = $1 AND kind = 'ticket.message'`, c.ID); len(got) != 1 || !strings.Contains(got[0], mine.ID) {
+		t.Errorf("the log says %v", got)
+	}
+
+	// The desk has it, in the queue and to be played; its end moves with the request's.
+	var page struct {
+		Items []struct {
+			HasRecording bool `json:"has_recording"`
+		}
+	}
+	if o.Get("/v1/desk/tickets?view=all").OK().Into(&page); len(page.Items) != 1 || !page.Items[0].HasRecording {
+		t.Errorf("%+v", page)
+	}
+	if a := o.Send("GET", "/v1/desk/recordings/"+mine.ID+"/content", nil, map[string]string{"Sec-Fetch-Dest": "video"}); a.Status != 200 || string(a.Body) != string(film) {
+		t.Errorf("it plays %d, %d bytes", a.Status, len(a.Body))
+	}
+	o.Get("/v1/desk/recordings/" + half.ID + "/content").Refused("not_found")
+	o.Post("/v1/desk/tickets/"+r.ID+"/state", map[string]any{"state": "resolved"}).OK()
+	var shown struct {
+		DeleteAt time.Time `json:"delete_at"`
+	}
+	c.Get("/v1/recordings/" + mine.ID).OK().Into(&shown)
+	if left := shown.DeleteAt.Sub(k.Clock.Now()); left != 30*day {
+		t.Errorf("it ends in %v", left)
+	}
+}
+
+func TestARequestKeepsSoManyRecordings(t *testing.T) {
+	t.Parallel()
+	k := testkit.New(t)
+	c := k.Full()
+	for i := range 11 {
+		k.Exec(`INSERT INTO recordings (id, account_id, state, media_type, captured, bytes, stored, created_at, delete_at) VALUES ($1, $2, 'ready', 'video/webm', 'screen', 5, 5, $3, $4)`,
+			fmt.Sprintf("rec_%02d", i), c.ID, k.Clock.Now().UnixMilli(), k.Clock.Now().Add(day).UnixMilli())
+	}
+	r := &request{}
+	c.Post("/v1/tickets", map[string]any{"topic": "other", "body": "x", "recordings": []string{"rec_00", "rec_01", "rec_02"}}).OK().Into(r)
+	write := func(ids ...string) *testkit.Answer {
+		return c.Post("/v1/tickets/"+r.ID+"/messages", map[string]any{"body": "x", "recordings": ids})
+	}
+	write("rec_03", "rec_04", "rec_05").OK()
+	write("rec_06", "rec_07", "rec_08").OK()
+	write("rec_09", "rec_10").Refused("ticket_full")
+	write("rec_09").OK()
+	write("rec_10").Refused("ticket_full")
+	// Words go on being taken; and what is deleted makes room.
+	write().OK()
+	c.Send("DELETE", "/v1/recordings/rec_04", nil, nil).OK()
+	write("rec_10").OK()
+}
+
+func TestByTheLinkAnAnswerTakesTheBrowsersRecordingsAlong(t *testing.T) {
+	t.Parallel()
+	k := testkit.New(t)
+	unlimited(k)
+	first, second, c := k.Browser(), k.Browser(), k.Full()
+	film := webm(1<<20+5, 2*time.Second)
+	open := func(b *testkit.Browser, address string) string {
+		b.Post("/v1/tickets", map[string]any{"topic": "lost_device", "body": "My phone is gone.", "email": address}).OK()
+		return ticketLink(k, address)
+	}
+	link, other := open(first, "guest@help.example"), open(second, "other@help.example")
+	write := func(b *testkit.Browser, token string, ids ...string) *testkit.Answer {
+		return b.Post("/v1/tickets/lookup/messages", map[string]any{"token": token, "body": "Here.", "recordings": ids})
+	}
+	mine, theirs, account := upload(first, film), upload(second, film), upload(c.Browser, film)
+
+	write(first, link, theirs.ID).Refused("not_found")
+	write(first, link, account.ID).Refused("not_found")
+	write(first, link, "1", "2", "3", "4").Refused("invalid_request")
+	// Who has the link has no more of the recordings of the browser that asked than anybody.
+	write(second, link, mine.ID).Refused("not_found")
+	write(first, strings.Repeat("B", 43), mine.ID).Refused("not_found")
+	r := &request{}
+	write(first, link, mine.ID).OK().Into(r)
+	if r.State != "new" || len(r.Messages) != 2 || len(r.Recordings) != 1 || r.Recordings[0].ID != mine.ID {
+		t.Errorf("%+v", r)
+	}
+	write(first, link, mine.ID).Refused("conflict")
+	write(first, other, mine.ID).Refused("conflict")
+	// The e-mail is read on another device: what is recorded there goes along, signed in or not.
+	write(second, link, theirs.ID).OK()
+	write(c.Browser, link, account.ID).OK().Into(r)
+	if len(r.Recordings) != 3 {
+		t.Errorf("%+v", r)
+	}
+	if got := k.Query(`SELECT account_id || '|' || session_id FROM audit_events WHERE kind = 'ticket.message' AND data LIKE '%' || $1 || '%'`, account.ID); fmt.Sprint(got) != "[|]" {
+		t.Errorf("the request is tied to whoever is signed in: %v", got)
+	}
+	op := answerer(k, "Lena")
+	if full, err := k.App.Support.Read(t.Context(), op, r.ID); err != nil || len(full.Recordings) != 3 {
+		t.Errorf("%+v, %v", full, err)
 	}
 }
 

@@ -89,6 +89,14 @@ func (s *Server) operatorLogin(ctx context.Context, rq *request, in struct {
 	return s.Desk.Login(ctx, rq.deskCaller(), in.Credential)
 }
 
+// operatorSignedIn answers a desk that opens, as signedIn does an app.
+func (s *Server) operatorSignedIn(_ context.Context, rq *request) (any, error) {
+	if err := s.recognise(rq); err != nil {
+		return nil, err
+	}
+	return map[string]bool{"signed_in": rq.desk.Operator != nil}, nil
+}
+
 func (s *Server) operatorMe(_ context.Context, rq *request) (any, error) {
 	return s.Desk.Me(rq.deskCaller()), nil
 }

@@ -46,7 +46,9 @@ func (s *Server) assignTicket(ctx context.Context, rq *request, in struct {
 	return s.withSummary(ctx, t, err)
 }
 
-func (s *Server) answerTicket(ctx context.Context, rq *request, in messageInput) (any, error) {
+func (s *Server) answerTicket(ctx context.Context, rq *request, in struct {
+	Body string `json:"body"`
+}) (any, error) {
 	t, err := s.Support.Reply(ctx, rq.answering(), rq.http.PathValue("id"), in.Body)
 	return s.withSummary(ctx, t, err)
 }

@@ -74,6 +74,7 @@ var problems = map[string]problemType{
 	"withdrawal_not_requested": {http.StatusConflict, "The withdrawal is decided"},
 	"idempotency_mismatch":     {http.StatusUnprocessableEntity, "The idempotency key was used for something else"},
 	"too_many_tickets":         {http.StatusConflict, "Too many requests are open"},
+	"ticket_full":              {http.StatusConflict, "The request is full"},
 	"update_required":          {http.StatusUpgradeRequired, "The app is too old"},
 	"link_expired":             {http.StatusGone, "The link is not valid any more"},
 	"upload_offset":            {http.StatusConflict, "The upload goes on elsewhere"},

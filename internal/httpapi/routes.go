@@ -67,6 +67,7 @@ func (s *Server) Routes() []Route {
 
 		// When something fails.
 		{post, "/v1/attempts", Browser, 0, take(s.reportAttempt)},
+		{get, "/v1/attempts/{id}", Public, 0, plain(s.attempt)},
 		{post, "/v1/tickets", Browser, 201, take(s.openTicket)},
 		{get, "/v1/tickets", SignedIn, 0, plain(s.tickets)},
 		{get, "/v1/tickets/{id}", SignedIn, 0, plain(s.ticket)},
@@ -84,6 +85,7 @@ func (s *Server) Routes() []Route {
 		{post, "/v1/desk/invitations/accept", Public, 201, take(s.acceptInvitation)},
 		{post, "/v1/desk/login/options", Public, 0, take(s.operatorLoginOptions)},
 		{post, "/v1/desk/login", Public, 201, take(s.operatorLogin)},
+		{get, "/v1/desk/session", Public, 0, plain(s.operatorSignedIn)},
 		{get, "/v1/desk/me", Operator(desk.Self), 0, plain(s.operatorMe)},
 		{del, "/v1/desk/session", Operator(desk.Self), 0, s.operatorSignOut},
 		{post, "/v1/desk/accounts/find", Operator(desk.ReadAccounts), 0, take(s.findAccount)},

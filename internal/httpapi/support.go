@@ -12,8 +12,8 @@ func (s *Server) reportAttempt(ctx context.Context, rq *request, in support.Repo
 	return s.Support.Report(ctx, rq.caller, in)
 }
 
-type messageInput struct {
-	Body string `json:"body"`
+func (s *Server) attempt(ctx context.Context, rq *request) (any, error) {
+	return s.Support.Attempt(ctx, rq.caller, rq.http.PathValue("id"))
 }
 
 func (s *Server) openTicket(ctx context.Context, rq *request, in struct {
@@ -45,8 +45,8 @@ func (s *Server) ticket(ctx context.Context, rq *request) (any, error) {
 	return s.Support.Get(ctx, rq.caller, rq.http.PathValue("id"))
 }
 
-func (s *Server) writeTicket(ctx context.Context, rq *request, in messageInput) (any, error) {
-	return s.Support.Write(ctx, rq.caller, rq.http.PathValue("id"), in.Body)
+func (s *Server) writeTicket(ctx context.Context, rq *request, in support.Message) (any, error) {
+	return s.Support.Write(ctx, rq.caller, rq.http.PathValue("id"), in)
 }
 
 func (s *Server) lookUpTicket(ctx context.Context, rq *request, in tokenInput) (any, error) {
@@ -54,8 +54,9 @@ func (s *Server) lookUpTicket(ctx context.Context, rq *request, in tokenInput) (
 }
 
 func (s *Server) writeTicketByLink(ctx context.Context, rq *request, in struct {
-	Token string `json:"token"`
-	Body  string `json:"body"`
+	Token      string   `json:"token"`
+	Body       string   `json:"body"`
+	Recordings []string `json:"recordings"`
 }) (any, error) {
-	return s.Support.WriteByLink(ctx, rq.caller, in.Token, in.Body)
+	return s.Support.WriteByLink(ctx, rq.caller, in.Token, support.Message{Body: in.Body, Recordings: in.Recordings})
 }

@@ -94,6 +94,11 @@ func (tx *Tx) TicketRecordings(ticketID string) ([]Recording, error) {
 	return rows(tx, (*Recording).fields, `SELECT `+recordingColumns+` FROM recordings WHERE ticket_id = $1 AND ticket_id <> '' ORDER BY id`, ticketID)
 }
 
+// CountTicketRecordings counts what a request took along and is still there.
+func (tx *Tx) CountTicketRecordings(ticketID string) (n int, err error) {
+	return n, tx.row([]any{&n}, `SELECT count(*) FROM recordings WHERE ticket_id = $1 AND state = 'ready'`, ticketID)
+}
+
 // CloseRecording takes a recording out of everybody's reach, before its contents are deleted. What was refused stays so.
 func (tx *Tx) CloseRecording(id string) (bool, error) {
 	return tx.once(`UPDATE recordings SET state = 'deleted', delete_at = $2 WHERE id = $1 AND state IN ('uploading', 'ready')`, id, millis(tx.Now))

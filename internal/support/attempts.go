@@ -118,6 +118,22 @@ type Reported struct {
 	Reference string `json:"reference"`
 }
 
+// Attempt reads an attempt of the caller's: what goes along with a request is to be read before it is sent.
+func (s *Service) Attempt(ctx context.Context, c verification.Caller, id string) (out *AttemptView, err error) {
+	err = s.Engine.DB.View(ctx, func(tx *store.Tx) error {
+		a, err := tx.Attempt(id)
+		if err != nil {
+			return missing(err, "attempt")
+		}
+		if !own(c, a.AccountID, a.DeviceHash) {
+			return refusal.NotFound("attempt")
+		}
+		out, err = attemptView(tx, a)
+		return err
+	})
+	return out, err
+}
+
 // Report adds what a device tells to the attempt of its verification or, at a sign-in, to the one of this browser that is under way.
 func (s *Service) Report(ctx context.Context, c verification.Caller, r Report) (*Reported, error) {
 	if err := r.check(); err != nil {

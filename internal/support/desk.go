@@ -320,13 +320,13 @@ func (s *Service) deskTicket(tx *store.Tx, t *store.Ticket) (*DeskTicket, error)
 		r := &recordings[i]
 		v.Recordings = append(v.Recordings, DeskRecording{RecordingView: ViewRecording(r), Captured: r.Captured, StartedAt: orNull(r.StartedAt)})
 	}
-	a, steps, err := attemptOf(tx, &row.Ticket)
+	a, seen, err := attemptOf(tx, &row.Ticket)
 	if err != nil || a == nil {
 		return v, err
 	}
-	v.Attempt = &DeskAttempt{AttemptView: AttemptView{Reference: a.Reference, Operation: a.Operation, Outcome: a.Outcome, Steps: steps}, Platform: a.Platform, Browser: a.Browser, App: a.App,
+	v.Attempt = &DeskAttempt{AttemptView: *seen, Platform: a.Platform, Browser: a.Browser, App: a.App,
 		Environment: json.RawMessage(a.Environment)}
-	for _, one := range steps {
+	for _, one := range seen.Steps {
 		if one.Code != "" && a.Outcome != "done" {
 			v.Attempt.Cause, v.Attempt.ElapsedMS = one.Code, one.ElapsedMS
 		}

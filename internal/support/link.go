@@ -24,17 +24,15 @@ func (s *Service) LookUp(ctx context.Context, c verification.Caller, token strin
 	return out, s.countWrong(ctx, c, err)
 }
 
-// WriteByLink adds a message to the request of a link.
-func (s *Service) WriteByLink(ctx context.Context, c verification.Caller, token, body string) (out *TicketView, err error) {
-	if err := checkBody(&body); err != nil {
+// WriteByLink adds a message to the request of a link. What it takes along is the caller's own, by session or browser.
+func (s *Service) WriteByLink(ctx context.Context, c verification.Caller, token string, m Message) (out *TicketView, err error) {
+	if err := m.check(); err != nil {
 		return nil, err
 	}
 	err = s.Engine.DB.Update(ctx, func(tx *store.Tx) error {
 		t, err := s.byToken(tx, token)
 		if err == nil {
-			// Who happens to be signed in has nothing to do with it.
-			c.Session = nil
-			out, err = s.write(tx, c, t, body, t.ID)
+			out, err = s.write(tx, c, t, m, t.ID)
 		}
 		return err
 	})

@@ -26,7 +26,8 @@ var Topics = []string{"passkey_create_failed", "passkey_sign_in_failed", "passke
 const (
 	maxBody       = 4000 // characters of a message
 	maxReport     = 16 << 10
-	maxRecordings = 3 // of one ticket
+	maxRecordings = 3  // that one message takes along
+	maxKept       = 10 // of one ticket
 	maxMessages   = 500
 )
 
@@ -103,7 +104,9 @@ func (s *Service) Open(ctx context.Context, c verification.Caller, o Opening) (a
 		if err := s.attach(tx, c, t, o.Recordings); err != nil {
 			return err
 		}
-		if err := tx.Record(c.Event(t.AccountID, "ticket.opened", true, map[string]string{"ticket": store.TicketNumber(t.Number), "topic": t.Topic})); err != nil {
+		data := named(t, o.Recordings)
+		data["topic"] = t.Topic
+		if err := tx.Record(c.Event(t.AccountID, "ticket.opened", true, data)); err != nil {
 			return err
 		}
 		if err := s.received(tx, t, to); err != nil {
@@ -146,8 +149,8 @@ func (o *Opening) check(signedIn bool) error {
 	if !language.MatchString(o.Locale) || o.Locale == "" {
 		o.Locale = "en"
 	}
-	if len(o.Recordings) > maxRecordings {
-		return refusal.Field("invalid_request", "recordings", "A request takes 3 recordings along at most.")
+	if err := checkRecordings(o.Recordings); err != nil {
+		return err
 	}
 	report, err := checkReport(o.Report)
 	o.Report = report
@@ -166,6 +169,13 @@ func checkBody(body *string) error {
 		return refusal.Field("invalid_request", "body", "A message has no control characters but line breaks and tabs.")
 	}
 	*body = text
+	return nil
+}
+
+func checkRecordings(ids []string) error {
+	if len(ids) > maxRecordings {
+		return refusal.Field("invalid_request", "recordings", "A message takes 3 recordings along at most.")
+	}
 	return nil
 }
 
@@ -251,6 +261,16 @@ func (s *Service) received(tx *store.Tx, t *store.Ticket, to *store.Contact) err
 
 // attach lets a ticket take recordings of the caller's along. They end with the ticket or, where it lies still, so long after its last movement.
 func (s *Service) attach(tx *store.Tx, c verification.Caller, t *store.Ticket, ids []string) error {
+	if len(ids) == 0 {
+		return nil
+	}
+	kept, err := tx.CountTicketRecordings(t.ID)
+	if err != nil {
+		return err
+	}
+	if kept+len(ids) > maxKept {
+		return refusal.New("ticket_full", "This request has as many recordings as it takes. Delete one, or open another request.")
+	}
 	for _, id := range ids {
 		r, err := ownRecording(tx, c, id)
 		if err != nil {
@@ -265,6 +285,15 @@ func (s *Service) attach(tx *store.Tx, c verification.Caller, t *store.Ticket, i
 		}
 	}
 	return nil
+}
+
+// named is what the log says of a message: its ticket, and what it took along.
+func named(t *store.Ticket, recordings []string) map[string]string {
+	data := map[string]string{"ticket": store.TicketNumber(t.Number)}
+	if len(recordings) > 0 {
+		data["recordings"] = strings.Join(recordings, " ")
+	}
+	return data
 }
 
 // mail tells of a ticket by e-mail, unless so many were sent. What it says besides is in info.
@@ -326,9 +355,22 @@ func (s *Service) Get(ctx context.Context, c verification.Caller, id string) (ou
 	return out, err
 }
 
+// Message is what a customer adds to a request.
+type Message struct {
+	Body       string   `json:"body"`
+	Recordings []string `json:"recordings"`
+}
+
+func (m *Message) check() error {
+	if err := checkBody(&m.Body); err != nil {
+		return err
+	}
+	return checkRecordings(m.Recordings)
+}
+
 // Write adds a message of the customer's. One that was resolved is open again.
-func (s *Service) Write(ctx context.Context, c verification.Caller, id, body string) (out *TicketView, err error) {
-	if err := checkBody(&body); err != nil {
+func (s *Service) Write(ctx context.Context, c verification.Caller, id string, m Message) (out *TicketView, err error) {
+	if err := m.check(); err != nil {
 		return nil, err
 	}
 	err = s.Engine.DB.Update(ctx, func(tx *store.Tx) error {
@@ -339,13 +381,13 @@ func (s *Service) Write(ctx context.Context, c verification.Caller, id, body str
 		if err != nil {
 			return missing(err, "request")
 		}
-		out, err = s.write(tx, c, t, body, t.AccountID)
+		out, err = s.write(tx, c, t, m, t.AccountID)
 		return err
 	})
 	return out, err
 }
 
-func (s *Service) write(tx *store.Tx, c verification.Caller, t *store.Ticket, body, subject string) (*TicketView, error) {
+func (s *Service) write(tx *store.Tx, c verification.Caller, t *store.Ticket, m Message, subject string) (*TicketView, error) {
 	if err := s.Engine.Allow(tx, s.Limits.Messages, "ticket-messages", []byte(subject)); err != nil {
 		return nil, err
 	}
@@ -365,13 +407,20 @@ func (s *Service) write(tx *store.Tx, c verification.Caller, t *store.Ticket, bo
 			return nil, tooManyOpen()
 		}
 	}
-	if err := tx.AddTicketMessage(&store.TicketMessage{TicketID: t.ID, Author: store.ByCustomer, Body: body}); err != nil {
+	if err := tx.AddTicketMessage(&store.TicketMessage{TicketID: t.ID, Author: store.ByCustomer, Body: m.Body}); err != nil {
+		return nil, err
+	}
+	if err := s.attach(tx, c, t, m.Recordings); err != nil {
 		return nil, err
 	}
 	if err := s.move(tx, t, to); err != nil {
 		return nil, err
 	}
-	if err := tx.Record(c.Event(t.AccountID, "ticket.message", true, map[string]string{"ticket": store.TicketNumber(t.Number)})); err != nil {
+	if t.AccountID == "" {
+		// Who happens to be signed in where a link is opened has nothing to do with it.
+		c.Session = nil
+	}
+	if err := tx.Record(c.Event(t.AccountID, "ticket.message", true, named(t, m.Recordings))); err != nil {
 		return nil, err
 	}
 	return s.view(tx, t)
@@ -381,7 +430,7 @@ func (s *Service) write(tx *store.Tx, c verification.Caller, t *store.Ticket, bo
 func (s *Service) room(tx *store.Tx, t *store.Ticket) error {
 	n, err := tx.CountTicketMessages(t.ID)
 	if err == nil && n >= maxMessages {
-		err = refusal.New("conflict", "This request has as many messages as it takes. Open another.")
+		err = refusal.New("ticket_full", "This request has as many messages as it takes. Open another.")
 	}
 	return err
 }

@@ -86,12 +86,8 @@ func (s *Service) view(tx *store.Tx, t *store.Ticket) (*TicketView, error) {
 	for i := range recordings {
 		v.Recordings = append(v.Recordings, ViewRecording(&recordings[i]))
 	}
-	a, steps, err := attemptOf(tx, t)
-	if err != nil || a == nil {
-		return v, err
-	}
-	v.Attempt = &AttemptView{Reference: a.Reference, Operation: a.Operation, Outcome: a.Outcome, Steps: steps}
-	return v, nil
+	_, v.Attempt, err = attemptOf(tx, t)
+	return v, err
 }
 
 func messageView(m store.TicketMessage) MessageView {
@@ -103,7 +99,7 @@ func messageView(m store.TicketMessage) MessageView {
 }
 
 // attemptOf reads the attempt of a ticket; nil where it has none, or where that is long over.
-func attemptOf(tx *store.Tx, t *store.Ticket) (*store.Attempt, []StepView, error) {
+func attemptOf(tx *store.Tx, t *store.Ticket) (*store.Attempt, *AttemptView, error) {
 	if t.AttemptID == "" {
 		return nil, nil, nil
 	}
@@ -114,14 +110,19 @@ func attemptOf(tx *store.Tx, t *store.Ticket) (*store.Attempt, []StepView, error
 	if err != nil {
 		return nil, nil, err
 	}
+	v, err := attemptView(tx, a)
+	return a, v, err
+}
+
+func attemptView(tx *store.Tx, a *store.Attempt) (*AttemptView, error) {
 	list, err := tx.AttemptSteps(a.ID)
-	steps := []StepView{}
+	out := &AttemptView{Reference: a.Reference, Operation: a.Operation, Outcome: a.Outcome, Steps: []StepView{}}
 	for _, one := range list {
 		v := StepView{Step: one.Step, At: one.At, Error: one.Data["error"], Code: one.Data["code"]}
 		if ms, err := strconv.ParseInt(one.Data["elapsed_ms"], 10, 64); err == nil {
 			v.ElapsedMS = &ms
 		}
-		steps = append(steps, v)
+		out.Steps = append(out.Steps, v)
 	}
-	return a, steps, err
+	return out, err
 }

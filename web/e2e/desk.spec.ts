@@ -28,6 +28,8 @@ test('a customer’s session is none at the desk', async ({ ines }) => {
   await expect(ines.page).toHaveURL('/operator/sign-in');
   const asked = ines.gate.requests.map(({ url }) => new URL(url).pathname).filter((path) => path.startsWith('/v1/'));
   expect(asked.filter((path) => !path.startsWith('/v1/desk/') && path !== '/v1/config')).toEqual([]);
+  // What is bound to be refused is not asked for: it would stand in the console.
+  expect(asked.filter((path) => path.startsWith('/v1/desk/'))).toEqual(['/v1/desk/session']);
   await ines.open('/');
   await ines.atHome();
 });
@@ -71,6 +73,10 @@ test('a hold is put on and lengthened, never shortened, and the customer sees it
   await admin.dialog().getByRole('button', { name: 'Cancel' }).click();
   await put(/^Lengthen the hold/, '72');
   await expect(admin.page.getByText(/^7[12] h.* left$/)).toBeVisible();
+  await admin.page.context().grantPermissions(['clipboard-read', 'clipboard-write']);
+  await admin.button('Copy account id').click();
+  await expect(admin.page.getByText('Copied')).toBeVisible();
+  expect(await admin.page.evaluate(() => navigator.clipboard.readText())).toBe(admin.page.url().split('/').at(-1));
 
   await ines.signInWithPasskey();
   await ines.open('/withdraw');
@@ -248,8 +254,12 @@ test('a failure that was recorded is played and sought beside what happened, ans
   await bar.getByRole('button', { name: 'Stop' }).click();
   await ines.page.getByRole('button', { name: 'Use this recording' }).click();
   await expect(ines.page.getByText('Uploaded', { exact: true })).toBeVisible();
+  // As many steps as are said to go along do.
+  const steps = ines.page.getByText(/^The \d+ steps that led here$/);
+  const said = await steps.first().innerText();
   await ines.button('Send').click();
   await expect(ines.page).toHaveURL(/\/support\/tkt_/);
+  await expect(steps.first()).toHaveText(said);
 
   // Who has nothing of their own sees what nobody has.
   await admin.open('/operator');
@@ -298,6 +308,60 @@ test('a failure that was recorded is played and sought beside what happened, ans
   await admin.open('/operator/log');
   for (const act of ['Played a recording', 'Read a request', 'Answered a request', 'Assigned a request'])
     await expect(admin.page.getByText(act).first()).toBeVisible();
+});
+
+test('a recording that the desk asks for is made in the answer, and played at the desk', async ({ admin, ines }) => {
+  await sharesThisTab(ines);
+  await ines.signInWithPasskey();
+  await ines.open('/support/new');
+  await ines.page.getByLabel('About', { exact: true }).selectOption('Something else');
+  await ines.field('What did you see?').fill('A grey sheet.');
+  await ines.button('Send').click();
+  await expect(ines.page).toHaveURL(/\/support\/tkt_/);
+
+  await admin.open('/operator');
+  await admin.page.getByRole('link', { name: /^Something else/ }).click();
+  await admin.button('Ask for a recording').click();
+  await admin.button('Send reply').click();
+  await expect(admin.page.getByText('Reply sent')).toBeVisible();
+  await expect(admin.page.locator('video')).toHaveCount(0);
+
+  await ines.page.reload();
+  await expect(ines.page.getByText(/choose Record screen, try once more, and send it with your answer/)).toBeVisible();
+  await ines.button('Record screen').click();
+  await ines.button('Start recording').click();
+  const bar = ines.page.getByRole('region', { name: 'Recording your screen' });
+  await expect(ines.button('Send when recorded')).toBeDisabled();
+  await ines.page.getByRole('link', { name: 'Activity' }).click();
+  await expect(ines.heading('Activity')).toBeVisible();
+  await expect(bar).toContainText('0:02');
+  await bar.getByRole('button', { name: 'Stop' }).click();
+  await expect(ines.page).toHaveURL(/\/support\/tkt_/);
+  await ines.button('Use this recording').click();
+  await ines.field('Add something').fill('There it is.');
+  await expect(ines.page.getByText('Uploaded', { exact: true })).toBeVisible();
+  await ines.page.reload();
+  await expect(ines.field('Add something')).toHaveValue('There it is.');
+  await expect(ines.page.getByText('Uploaded', { exact: true })).toBeVisible();
+  await ines.button('Send').click();
+  await expect(ines.page.getByRole('main').getByText(/, deleted on /)).toBeVisible();
+  // What was sent is not there to be sent again.
+  await expect(ines.field('Add something')).toHaveValue('');
+  await expect(ines.page.getByText('Uploaded', { exact: true })).toBeHidden();
+
+  const { body: read } = await admin.call<{ summary: { id: string } }>(
+    'GET',
+    `/v1/desk/tickets/${ines.page.url().split('/').at(-1) ?? ''}`,
+  );
+  await admin.call('POST', `/v1/desk/accounts/${read.summary.id}/hold`, { hours: 1, reason: 'Asked by phone' });
+  await admin.open('/operator');
+  // One badge does not hide the other.
+  await admin.page.getByRole('link', { name: /^Something else .*On hold\s*Recording$/ }).click();
+  await expect(admin.page.getByText('There it is.')).toBeVisible();
+  const video = admin.page.locator('video');
+  await expect.poll(() => video.evaluate((each: HTMLVideoElement) => each.duration)).toBeLessThan(60);
+  await admin.button('Play').click();
+  await expect.poll(() => video.evaluate((each: HTMLVideoElement) => each.currentTime)).toBeGreaterThan(0.3);
 });
 
 test('an operator whose session ended goes on with the reply that was begun', async ({ admin, ines }) => {

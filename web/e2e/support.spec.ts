@@ -214,8 +214,15 @@ test('the browser’s own end of sharing is a stop too, and what was recorded wa
   await page.getByRole('link', { name: 'Activity' }).click();
   await expect(recordingBar(page)).toContainText('0:01');
   await stopsSharing(page);
-  await page.getByRole('button', { name: 'Go on with the request' }).click();
+  await page.getByRole('button', { name: 'Look at it' }).click();
   await expect(page.getByRole('dialog', { name: 'Check the recording' })).toBeVisible();
+  // Nor is it lost to who goes back before deciding on it.
+  await page.goBack();
+  await expect(ines.heading('Activity')).toBeVisible();
+  await page.getByRole('button', { name: 'Look at it' }).click();
+  await page.getByRole('button', { name: 'Use this recording' }).click();
+  await expect(uploaded(ines)).toBeVisible();
+  await expect(recordingBar(page)).toBeHidden();
 });
 
 test('where a screen cannot be recorded it is said, and nothing stays shared', async ({ ines }) => {
@@ -539,7 +546,7 @@ test('without a session: from the sign-in page to the doctor, a request, and its
   await visitor.open(link);
   await expect(page.getByText(`Request ${number ?? ''}`)).toBeVisible();
   await expect(page.getByText('I cannot sign in.')).toBeVisible();
-  await expect(page.getByText('Screen recording')).toBeVisible();
+  await expect(page.getByText(/, deleted on /)).toBeVisible();
   await visitor.field('Add something').fill('Now I can.');
   await visitor.button('Send').click();
   await expect(page.getByRole('main').getByText('Now I can.')).toBeVisible();
@@ -557,6 +564,74 @@ test('without a session: from the sign-in page to the doctor, a request, and its
   await owner.page.getByRole('navigation').getByRole('link', { name: 'Your requests' }).click();
   await expect(owner.heading('Your requests')).toBeVisible();
   await expect(owner.page.getByText('I cannot sign in.')).toBeHidden();
+});
+
+test('by the mailed link an answer takes a recording along, made or chosen, as a new request does', async ({
+  another,
+}) => {
+  const visitor = await another(ines);
+  const { page, demo } = visitor;
+  visitor.gate.expect(/ERR_/);
+  await sharesThisTab(visitor);
+  await visitor.open('/support/new');
+  await visitor.field('What did you see?').fill('I cannot sign in.');
+  await visitor.field('Your e-mail').fill('nobody@elsewhere.example');
+  await visitor.button('Send').click();
+  await expect(visitor.heading('We have your request')).toBeVisible();
+  const mail = await demo.inbox.next('email', (each) => each.to.includes('nobody@elsewhere.example'));
+  await visitor.open(/\/support#[A-Za-z0-9_-]+/.exec(mail.text)?.[0] ?? '');
+  await expect(page.getByText('I cannot sign in.')).toBeVisible();
+  const link = page.url();
+  const preview = page.getByRole('dialog', { name: 'Check the recording' });
+  const stop = recordingBar(page).getByRole('button', { name: 'Stop' });
+
+  const toList = async () => {
+    await page.evaluate(() => (location.hash = ''));
+    await expect(visitor.link('New request')).toBeVisible();
+  };
+
+  // The list has the same path; Stop leads back from there all the same.
+  await record(visitor);
+  await toList();
+  await expect(recordingBar(page)).toContainText('0:01');
+  await stop.click();
+  await expect(preview).toBeVisible();
+  await expect(page).toHaveURL(link);
+  await preview.getByRole('button', { name: 'Record again' }).click();
+  await visitor.button('Start recording').click();
+
+  // Another form neither waits for it nor takes it.
+  await toList();
+  await visitor.link('New request').click();
+  await expect(visitor.button('Send')).toBeEnabled();
+  await expect(visitor.button('Record screen')).toBeDisabled();
+  await expect(recordingBar(page)).toContainText('0:01');
+  await stopsSharing(page);
+  await page.getByRole('button', { name: 'Look at it' }).click();
+  await expect(page).toHaveURL(link);
+  await preview.getByRole('button', { name: 'Use this recording' }).click();
+  await expect(uploaded(visitor)).toBeVisible();
+
+  // A file in its place, half of which is there when the page is loaded anew.
+  const file = await noisyVideo(page, 2.5 * MiB);
+  await visitor.field('Add something').fill('Begun');
+  await after(page, 1, (route) => route.abort('connectionreset'));
+  await choose(visitor, 'phone.webm', 'video/webm', file);
+  await expect(page.getByText(/^No connection/)).toBeVisible();
+  await visitor.field('Add something').fill('Typed meanwhile.');
+  await expect(visitor.button('Send when uploaded')).toBeDisabled();
+  await visitor.button('Pause').click();
+  await letThrough(page);
+  await page.reload();
+  await expect(page.getByText(/^Paused at \d+%$/)).toBeVisible();
+  await expect(visitor.field('Add something')).toHaveValue('Typed meanwhile.');
+  await visitor.button('Go on').click();
+  await expect(uploaded(visitor)).toBeVisible();
+  await visitor.button('Send').click();
+  await expect(page.getByRole('main').getByText('Typed meanwhile.')).toBeVisible();
+  await expect(page.getByText(/, deleted on /)).toBeVisible();
+  await expect(uploaded(visitor)).toBeHidden();
+  await expect.poll(() => held(page)).toBe(0);
 });
 
 test('a newer build is offered, never taken by itself, and what was typed stays', async ({ ines }) => {

@@ -2,63 +2,76 @@ import type { Topic } from '$lib/api/types';
 import { troubledAttempt, type Attempt } from '$lib/webauthn/attempt';
 import { dropOld } from './kept';
 import { backoffMs } from './pieces';
+import { recorder } from './recorder.svelte';
 import { Upload, type Candidate } from './upload.svelte';
 
 interface Saved {
   /** Whose it is: the account's id, '' without a session. */
   owner: string;
-  topic: Topic;
   body: string;
-  email: string;
   recording: string;
   name: string;
 }
 
-const place = 'request';
-
-const byOperation: Record<Attempt['operation'], Topic> = {
-  create: 'passkey_create_failed',
-  sign_in: 'passkey_sign_in_failed',
-  confirm: 'passkey_confirm_failed',
-};
-
 /**
- * What has been written so far of a request. It stays over pages and reloads of this tab, and goes when it is sent. Another
- * customer who signs in after one has left does not see it.
+ * What has been written so far of a message to support, and the recording that goes along. It stays over pages and reloads of
+ * this tab, and goes when it is sent. Another customer who signs in after one has left does not see it.
  */
-class RequestDraft {
-  topic = $state<Topic>('other');
+export class Draft {
   body = $state('');
-  email = $state('');
   upload = $state.raw<Upload>();
   /** The recording was half uploaded when the page was loaded anew, and this browser could not keep it. */
   lost = $state(false);
   /** One that was uploaded is being looked for. */
   finding = $state(false);
+  /** Its name among what the tab keeps. */
+  readonly place: string;
 
   #recording = '';
   #name = '';
   #owner: string | undefined;
 
-  /** Reads what this tab has kept; the first visit takes the topic from what failed last. */
+  constructor(place: string) {
+    this.place = place;
+  }
+
+  /** What it cannot be sent before, if anything. What was refused is not waited for: the message goes without it. */
+  get waits(): 'recorded' | 'uploaded' | undefined {
+    if (recorder.state !== 'idle' && recorder.place === this.place) return 'recorded';
+    const uploading = this.upload !== undefined && !['ready', 'refused', 'failed'].includes(this.upload.state);
+    return this.finding || uploading ? 'uploaded' : undefined;
+  }
+
+  /** The ids that a message takes along. */
+  get recordings(): string[] {
+    return this.upload?.arrived && this.upload.recording ? [this.upload.recording.id] : [];
+  }
+
+  /** Reads what this tab has kept. */
   open(owner: string): void {
     if (this.#owner === owner) return;
     const before = this.#owner;
     this.#owner = owner;
     // What was begun without a session goes on with one.
     if (before === '') return;
-    const saved = read();
+    const saved = this.#read();
     const mine = saved && (saved.owner === owner || saved.owner === '') ? saved : null;
-    const attempt = troubledAttempt();
-    this.topic = mine?.topic ?? (attempt?.failure ? byOperation[attempt.operation] : 'other');
     this.body = mine?.body ?? '';
-    this.email = mine?.email ?? '';
+    this.fill(mine);
     this.upload = undefined;
     this.lost = false;
     this.#recording = mine?.recording ?? '';
     this.#name = mine?.name ?? '';
     void dropOld(Date.now());
     void this.#find();
+  }
+
+  /** Takes what a form has besides from what was kept; null: nothing was. */
+  protected fill(_saved: object | null): void {}
+
+  /** What a form has besides. */
+  protected more(): object {
+    return {};
   }
 
   /** Goes on with the recording that this tab had before it was loaded anew. While nothing answers it is asked for again. */
@@ -90,16 +103,9 @@ class RequestDraft {
       this.#recording = this.upload.id;
       this.#name = this.upload.name;
     }
-    const saved: Saved = {
-      owner: this.#owner,
-      topic: this.topic,
-      body: this.body,
-      email: this.email,
-      recording: this.#recording,
-      name: this.#name,
-    };
+    const saved: Saved = { owner: this.#owner, body: this.body, recording: this.#recording, name: this.#name };
     try {
-      sessionStorage.setItem(place, JSON.stringify(saved));
+      sessionStorage.setItem(this.place, JSON.stringify({ ...saved, ...this.more() }));
     } catch {
       // It lasts as long as the page.
     }
@@ -115,29 +121,62 @@ class RequestDraft {
     this.save();
   }
 
-  /** It has been sent. */
+  /** It has been sent. Nothing more is kept until it is opened again. */
   clear(): void {
     this.upload = undefined;
     this.body = '';
-    this.email = '';
+    this.fill(null);
     this.lost = false;
+    this.finding = false;
     this.#recording = '';
-    // Nothing more is kept until a request is begun again.
     this.#owner = undefined;
     try {
-      sessionStorage.removeItem(place);
+      sessionStorage.removeItem(this.place);
     } catch {
       // Nothing to remove.
     }
   }
-}
 
-function read(): Saved | null {
-  try {
-    return JSON.parse(sessionStorage.getItem(place) ?? 'null') as Saved | null;
-  } catch {
-    return null; // kept by nobody: it begins empty
+  #read(): (Saved & object) | null {
+    try {
+      return JSON.parse(sessionStorage.getItem(this.place) ?? 'null') as Saved | null;
+    } catch {
+      return null; // kept by nobody: it begins empty
+    }
   }
 }
 
-export const draft = new RequestDraft();
+const byOperation: Record<Attempt['operation'], Topic> = {
+  create: 'passkey_create_failed',
+  sign_in: 'passkey_sign_in_failed',
+  confirm: 'passkey_confirm_failed',
+};
+
+/** A request that is still to be sent. The first visit takes the topic from what failed last. */
+class RequestDraft extends Draft {
+  topic = $state<Topic>('other');
+  email = $state('');
+
+  protected override fill(saved: { topic?: Topic; email?: string } | null): void {
+    const attempt = troubledAttempt();
+    this.topic = saved?.topic ?? (attempt?.failure ? byOperation[attempt.operation] : 'other');
+    this.email = saved?.email ?? '';
+  }
+
+  protected override more(): object {
+    return { topic: this.topic, email: this.email };
+  }
+}
+
+export const request = new RequestDraft('request');
+
+// What is followed is in the drafts themselves.
+// eslint-disable-next-line svelte/prefer-svelte-reactivity
+const answers = new Map<string, Draft>();
+
+/** What has been written so far in a request that was sent. */
+export function answerTo(ticket: string): Draft {
+  let draft = answers.get(ticket);
+  if (!draft) answers.set(ticket, (draft = new Draft(`answer/${ticket}`)));
+  return draft;
+}

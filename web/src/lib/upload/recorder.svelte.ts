@@ -13,6 +13,12 @@ export function canRecord(): boolean {
   return typeof navigator.mediaDevices?.getDisplayMedia === 'function' && typeof MediaRecorder === 'function';
 }
 
+/** Which message a recording is for, and the page where that is written. */
+export interface For {
+  place: string;
+  page: string;
+}
+
 /**
  * Records the screen, and goes on while the customer walks through the app: what fails is seldom on the page where one
  * asks for help. The bar with Stop stands over every page as long as it runs.
@@ -20,14 +26,26 @@ export function canRecord(): boolean {
 class Recorder {
   state = $state<'idle' | 'recording' | 'stopped'>('idle');
   startedAt = $state(0);
-  /** What was recorded, until a request takes it. */
+  /** What was recorded, until its message takes it. */
   taken = $state.raw<Candidate>();
+  #for = $state.raw<For>({ place: '', page: '' });
 
   #media: MediaRecorder | undefined;
   #bar: Record<string, unknown> | undefined;
 
+  get place(): string {
+    return this.#for.place;
+  }
+
+  get page(): string {
+    return this.#for.page;
+  }
+
   /** Opens the browser's own choice of screen, window or tab. Call from a tap. Undefined: it records. */
-  start = async ({ bytes: maxBytes, ms: maxMs }: Pick<Limits, 'bytes' | 'ms'>): Promise<NotRecorded | undefined> => {
+  start = async (
+    { bytes: maxBytes, ms: maxMs }: Pick<Limits, 'bytes' | 'ms'>,
+    message: For,
+  ): Promise<NotRecorded | undefined> => {
     this.taken = undefined;
     let stream: MediaStream;
     try {
@@ -57,6 +75,7 @@ class Recorder {
       return 'impossible';
     }
     this.#media = media;
+    this.#for = message;
     this.startedAt = Date.now();
     this.state = 'recording';
     const limit = setTimeout(this.stop, maxMs);
@@ -99,11 +118,12 @@ class Recorder {
     if (this.#media && this.#media.state !== 'inactive') this.#media.stop();
   };
 
-  /** Hands over what was recorded, once. */
-  take = (): Candidate | undefined => {
+  /** Hands over what was recorded for this message, once: when it is decided on. */
+  take = (place: string): Candidate | undefined => {
+    if (this.state !== 'stopped' || place !== this.place) return undefined;
     const taken = this.taken;
     this.taken = undefined;
-    if (this.state === 'stopped') this.state = 'idle';
+    this.state = 'idle';
     this.#hideBar();
     return taken;
   };

@@ -214,6 +214,7 @@ export default {
   report: 'Report',
   reportLine: 'What the customer read and sent',
   copyReport: 'Copy report',
+  copyId: 'Copy account id',
 
   // player
   player: 'Recording',

@@ -81,6 +81,7 @@ export default {
       title: 'We can’t take recordings right now',
       line: 'What was uploaded is kept. Try again in a moment.',
     },
+    ticket_full: { title: 'This request is full', line: 'Send a new one instead. Nothing was sent.' },
     too_many_tickets: { title: 'Too many open requests', line: 'Write in one of them instead. Nothing was sent.' },
     update_required: { title: 'Update the app first', line: 'This version is too old for passkeys. Codes still work.' },
     link_expired: { title: 'This link no longer works', line: 'It was used, or is too old. Nothing changed.' },

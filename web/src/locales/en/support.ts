@@ -12,7 +12,7 @@ export default {
   recordingNow: 'Recording your screen',
   recordingStopped: 'Your recording is ready',
   stop: 'Stop',
-  goOn: 'Go on with the request',
+  goOn: 'Look at it',
 
   // list
   help: 'Help',
@@ -129,8 +129,7 @@ export default {
   } as Record<string, string>,
 
   send: 'Send',
-  sendWhenUploaded: 'Send when uploaded',
-  sendWhenStopped: 'Send when recorded',
+  sendWhen: { uploaded: 'Send when uploaded', recorded: 'Send when recorded' },
   sentTitle: 'We have your request',
   sentLine: (email: string) =>
     `If we can reach ${email}, a link to your request is on its way there. Our answer comes to the same address.`,
