@@ -18,7 +18,7 @@ run: build
 
 ## test: install what the tests need and run everything
 .PHONY: test
-test: lint test-go test-web test-browser
+test: lint test-go test-postgres test-web test-browser
 	@echo "everything passed"
 
 ## build: the web app and the program, in bin/countersign
@@ -46,7 +46,14 @@ lint: $(DIST)
 .PHONY: test-go
 test-go: $(DIST)
 	@scripts/need-versitygw >/dev/null
+	@scripts/need-postgres >/dev/null
 	go test -race -timeout 20m ./...
+
+## test-postgres: the store and the flows on PostgreSQL, which copies meet at; test-go has them on SQLite with the race detector
+.PHONY: test-postgres
+test-postgres: $(DIST)
+	@scripts/need-postgres >/dev/null
+	COUNTERSIGN_TEST_DATABASE=postgres go test -timeout 20m ./internal/store ./internal/flowtest
 
 ## test-web: unit tests of the web app
 .PHONY: test-web
