@@ -206,8 +206,14 @@ func disconnected(err error) bool {
 	}
 	var network net.Error
 	var connect *pgconn.ConnectError
-	return errors.Is(err, driver.ErrBadConn) || errors.Is(err, sql.ErrConnDone) || errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) ||
+	return pgconn.SafeToRetry(err) || errors.Is(err, driver.ErrBadConn) || errors.Is(err, sql.ErrConnDone) || errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) ||
 		errors.Is(err, context.DeadlineExceeded) || errors.As(err, &network) || errors.As(err, &connect)
+}
+
+// stale tells of a connection that had ended before it was used, as all do that a pool keeps when the server is started again.
+func stale(err error) bool {
+	var connect *pgconn.ConnectError
+	return disconnected(err) && !errors.As(err, &connect)
 }
 
 // code is the SQLSTATE of an error, "" where it is not the server's.
