@@ -55,6 +55,13 @@ test-postgres: $(DIST)
 	@scripts/need-postgres >/dev/null
 	COUNTERSIGN_TEST_DATABASE=postgres go test -timeout 20m ./internal/store ./internal/flowtest
 
+## chaos: copies and databases are killed under load, for CHAOS (90s); a checker tells what became of every answer
+CHAOS ?= 90s
+.PHONY: chaos
+chaos:
+	@scripts/need-postgres >/dev/null
+	CHAOS=$(CHAOS) go test -count=1 -v -timeout 60m -run '^TestChaos' ./internal/chaostest
+
 ## test-web: unit tests of the web app
 .PHONY: test-web
 test-web: web/node_modules/.installed
