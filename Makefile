@@ -18,7 +18,7 @@ run: build
 
 ## test: install what the tests need and run everything
 .PHONY: test
-test: lint test-go test-web test-browser
+test: lint test-go test-postgres test-web test-browser
 	@echo "everything passed"
 
 ## build: the web app and the program, in bin/countersign
@@ -47,7 +47,21 @@ lint: $(DIST)
 test-go: $(DIST)
 	@scripts/need-versitygw >/dev/null
 	@scripts/need-smpp >/dev/null
+	@scripts/need-postgres >/dev/null
 	go test -race -timeout 20m ./...
+
+## test-postgres: the store and the flows on PostgreSQL, which copies meet at; test-go has them on SQLite with the race detector
+.PHONY: test-postgres
+test-postgres: $(DIST)
+	@scripts/need-postgres >/dev/null
+	COUNTERSIGN_TEST_DATABASE=postgres go test -timeout 20m ./internal/store ./internal/flowtest
+
+## chaos: copies and databases are killed under load, for CHAOS (90s); a checker tells what became of every answer
+CHAOS ?= 90s
+.PHONY: chaos
+chaos:
+	@scripts/need-postgres >/dev/null
+	CHAOS=$(CHAOS) go test -count=1 -v -timeout 60m -run '^TestChaos' ./internal/chaostest
 
 ## test-web: unit tests of the web app
 .PHONY: test-web

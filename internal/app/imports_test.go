@@ -52,7 +52,7 @@ var allowed = map[string]string{
 }
 
 // testOnly are packages that no program may import.
-var testOnly = []string{"internal/softkey", "internal/testkit", "internal/testkit/contract", "internal/testkit/pgserver", "internal/testkit/s3server", "internal/testkit/smppserver", "internal/flowtest", "internal/bench"}
+var testOnly = []string{"internal/softkey", "internal/testkit", "internal/testkit/contract", "internal/testkit/pgserver", "internal/testkit/s3server", "internal/testkit/smppserver", "internal/flowtest", "internal/chaostest", "internal/bench"}
 
 // standalone may import nothing but the standard library, so that others can use them and need not trust the rest.
 var standalone = []string{"approval"}

@@ -62,18 +62,9 @@ func New(location string, a Access) (Store, error) {
 	return &Disk{path: location}, nil
 }
 
-// trying lets one try at a time: they all use one place, so that what a crash leaves in it goes with the next trial.
-var trying = make(chan struct{}, 1)
-
-// Try stores, reads and deletes something small, and says which of that cannot be done.
-func Try(ctx context.Context, s Store) error {
-	select {
-	case trying <- struct{}{}:
-		defer func() { <-trying }()
-	case <-ctx.Done():
-		return ctx.Err()
-	}
-	const folder = "trial_of_the_store"
+// Try stores, reads and deletes something small in a folder of its own, and says which of that cannot be done. Whoever tries at the
+// same time has another folder; what a crash leaves in it is for Folders to show.
+func Try(ctx context.Context, s Store, folder string) error {
 	if err := s.Put(ctx, folder+"/0", []byte("countersign")); err != nil {
 		return fmt.Errorf("nothing can be stored: %w", err)
 	}

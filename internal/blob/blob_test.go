@@ -87,9 +87,9 @@ func only(names []string, prefix string) []string {
 func TestATrialLeavesNothing(t *testing.T) {
 	each(t, func(t *testing.T, s blob.Store) {
 		var wait sync.WaitGroup
-		for range 5 {
+		for i := range 5 {
 			wait.Go(func() {
-				if err := blob.Try(t.Context(), s); err != nil {
+				if err := blob.Try(t.Context(), s, fmt.Sprint("trial", i)); err != nil {
 					t.Error(err)
 				}
 			})
@@ -110,13 +110,13 @@ func TestAFolderThatComesLaterServesThen(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if err := blob.Try(t.Context(), s); err == nil {
+	if err := blob.Try(t.Context(), s, "trial"); err == nil {
 		t.Error("stored below a file")
 	}
 	if err := os.Remove(at); err != nil {
 		t.Fatal(err)
 	}
-	if err := blob.Try(t.Context(), s); err != nil {
+	if err := blob.Try(t.Context(), s, "trial"); err != nil {
 		t.Error(err)
 	}
 }
@@ -223,7 +223,7 @@ func TestAFullDiskLeavesNothingHalf(t *testing.T) {
 	if free, known, err := s.Free(t.Context()); err != nil || !known || free > 256<<10 || free < 100<<10 {
 		t.Errorf("%d free, %t, %v", free, known, err)
 	}
-	if err := blob.Try(t.Context(), s); err != nil && !errors.Is(err, blob.ErrFull) {
+	if err := blob.Try(t.Context(), s, "trial"); err != nil && !errors.Is(err, blob.ErrFull) {
 		t.Errorf("%v", err)
 	}
 }
@@ -254,7 +254,7 @@ func TestAStoreThatCannotServeIsSaid(t *testing.T) {
 	} {
 		s, err := blob.New(c.at, c.access)
 		if err == nil {
-			err = blob.Try(t.Context(), s)
+			err = blob.Try(t.Context(), s, "trial")
 		}
 		if err == nil || strings.Contains(err.Error(), good.SecretKey) {
 			t.Errorf("%s: %v", name, err)

@@ -11,6 +11,7 @@ import (
 	"countersign/internal/desk"
 	"countersign/internal/policy"
 	"countersign/internal/refusal"
+	"countersign/internal/store"
 	"countersign/internal/testkit"
 )
 
@@ -253,7 +254,8 @@ func TestTheCheckFindsWhatIsWrong(t *testing.T) {
 	}
 	for _, want := range []string{"origins", "relying_party", "public/bank.example", "certificate/bank.example", "public/app.bank.example", "passkey-endpoints/bank.example", "change-password/bank.example",
 		"mail", "sms", "outbox", "clock/bank.example", "disk", "database", "build"} {
-		if all[want] == "" {
+		// PostgreSQL's disk is another machine's.
+		if all[want] == "" && !(want == "disk" && store.IsPostgres(k.Path)) {
 			t.Errorf("no check %s", want)
 		}
 	}

@@ -37,10 +37,15 @@ func (db *DB) Claim(ctx context.Context, now time.Time, lease time.Duration, n i
 		attempts int
 		expires  time.Time
 	}
+	// What another copy claims at this moment is its own.
+	skip := ""
+	if db.lite == nil {
+		skip = " FOR UPDATE SKIP LOCKED"
+	}
 	var items []delivery.Item
 	err := db.Update(ctx, func(tx *Tx) error {
 		found, err := rows(tx, func(r *row) []any { return []any{&r.id, &r.sealed, &r.attempts, at{&r.expires}} },
-			`UPDATE outbox SET due_at = $2, attempts = attempts + 1 WHERE id IN (SELECT id FROM outbox WHERE state = 'queued' AND due_at <= $1 ORDER BY due_at LIMIT $3)
+			`UPDATE outbox SET due_at = $2, attempts = attempts + 1 WHERE id IN (SELECT id FROM outbox WHERE state = 'queued' AND due_at <= $1 ORDER BY due_at LIMIT $3`+skip+`)
 			RETURNING id, message_sealed, attempts, expires_at`, millis(now), millis(now.Add(lease)), n)
 		if err != nil {
 			return err

@@ -81,7 +81,9 @@ func connectPostgres(ctx context.Context, location string) (*sql.DB, error) {
 		// A copy that dies must not keep locks, nor one that was cut off.
 		"idle_in_transaction_session_timeout": "10000",
 		"statement_timeout":                   "30000",
-		"timezone":                            "UTC",
+		// Two that wait for each other are found by the server after a second, and hold up all who come behind them.
+		"lock_timeout": "150",
+		"timezone":     "UTC",
 	} {
 		if _, set := config.RuntimeParams[name]; !set {
 			config.RuntimeParams[name] = value
@@ -253,7 +255,7 @@ func (w *writer) uncertain(err error) error {
 // among them, as what was looked up first may have come in between.
 func conflicts(err error) bool {
 	switch code(err) {
-	case "40001", "40P01", "23505":
+	case "40001", "40P01", "55P03", "23505":
 		return true
 	}
 	return false
@@ -269,8 +271,14 @@ func disconnected(err error) bool {
 	}
 	var network net.Error
 	var connect *pgconn.ConnectError
-	return errors.Is(err, driver.ErrBadConn) || errors.Is(err, sql.ErrConnDone) || errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) ||
+	return pgconn.SafeToRetry(err) || errors.Is(err, driver.ErrBadConn) || errors.Is(err, sql.ErrConnDone) || errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) ||
 		errors.Is(err, context.DeadlineExceeded) || errors.As(err, &network) || errors.As(err, &connect)
+}
+
+// stale tells of a connection that had ended before it was used, as all do that a pool keeps when the server is started again.
+func stale(err error) bool {
+	var connect *pgconn.ConnectError
+	return disconnected(err) && !errors.As(err, &connect)
 }
 
 // code is the SQLSTATE of an error, "" where it is not the server's.

@@ -214,6 +214,9 @@ func (db *DB) View(ctx context.Context, fn func(*Tx) error) error {
 		options.Isolation = sql.LevelRepeatableRead
 	}
 	tx, err := db.readers.BeginTx(ctx, &options)
+	for try := 0; db.lite == nil && err != nil && stale(err) && ctx.Err() == nil && try < pgReaders; try++ {
+		tx, err = db.readers.BeginTx(ctx, &options)
+	}
 	if err != nil {
 		return fmt.Errorf("begin: %w", db.unreachable(ctx, err))
 	}

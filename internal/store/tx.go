@@ -44,7 +44,7 @@ type querier interface {
 func (tx *Tx) Keys() *secret.Keys { return tx.keys }
 
 // Epoch is the database's current epoch.
-func (tx *Tx) Epoch() int64 { return tx.db.epoch }
+func (tx *Tx) Epoch() int64 { return tx.db.Epoch() }
 
 // Nested runs fn so that an error undoes what fn did, and nothing else.
 func (tx *Tx) Nested(fn func() error) error {

@@ -225,9 +225,12 @@ func away(ctx context.Context, cause error) error {
 	return fmt.Errorf("%w: %w", refusal.New("storage_unavailable", "Recordings cannot be stored now. What was stored is kept. Try again in a moment."), cause)
 }
 
+// trial is the prefix of the folders in which the store is tried, by any copy.
+const trial = "trial"
+
 // TryStore tries whether recordings can be stored, read and deleted, and tells how much room there is. That there is none is no error.
 func (s *Recordings) TryStore(ctx context.Context) (free int64, known bool, err error) {
-	if err := blob.Try(ctx, s.Blobs); err != nil && !errors.Is(err, blob.ErrFull) {
+	if err := blob.Try(ctx, s.Blobs, secret.NewID(trial, s.Engine.DB.Now())); err != nil && !errors.Is(err, blob.ErrFull) {
 		return 0, false, err
 	}
 	return s.Blobs.Free(ctx)

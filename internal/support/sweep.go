@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"time"
 
 	"countersign/internal/secret"
 	"countersign/internal/store"
@@ -73,13 +74,19 @@ func expired(accountID string, data map[string]string) store.Event {
 }
 
 // SweepStrays deletes contents that no recording has, as when a backup was put back that knows nothing of them. It waits until
-// their time is over whatever they were.
+// their time is over whatever they were. What trials of the store have left goes a day later.
 func (s *Recordings) SweepStrays(ctx context.Context) error {
 	folders, err := s.Blobs.Folders(ctx)
 	if err != nil {
 		return err
 	}
 	for _, id := range folders {
+		if tried, ok := secret.IDTime(trial, id); ok && s.Engine.DB.Now().After(tried.Add(24*time.Hour)) {
+			if err := s.Blobs.Delete(ctx, id); err != nil {
+				return err
+			}
+			continue
+		}
 		begun, ok := secret.IDTime("rec", id)
 		if !ok || s.Engine.DB.Now().Before(begun.Add(s.Limits.Loose+s.Limits.Retention)) {
 			continue

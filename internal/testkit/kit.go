@@ -34,29 +34,6 @@ const (
 // Start is when the clock of every installation begins.
 var Start = time.Date(2026, 3, 14, 9, 26, 53, 0, time.UTC)
 
-// Clock stands still until it is moved. Safe for concurrent use.
-type Clock struct {
-	mu  sync.Mutex
-	now time.Time
-}
-
-// NewClock is a clock that stands at a time.
-func NewClock(now time.Time) *Clock { return &Clock{now: now} }
-
-// Now is the time that the clock shows.
-func (c *Clock) Now() time.Time {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	return c.now
-}
-
-// Advance moves the clock, back if d is negative.
-func (c *Clock) Advance(d time.Duration) {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	c.now = c.now.Add(d)
-}
-
 // Kit is an installation under test.
 type Kit struct {
 	T      testing.TB
@@ -73,6 +50,8 @@ type Kit struct {
 	Limits verification.Limits
 	// Outside is how the installation looks from outside.
 	Outside *Outside
+	// Copies tells that other processes, on the same database, carry out messages too.
+	Copies bool
 
 	mu      sync.Mutex
 	browser int
@@ -175,6 +154,15 @@ func (k *Kit) Deliver() {
 	k.T.Helper()
 	if _, err := k.App.Worker.Drain(context.Background()); err != nil {
 		k.T.Fatal(err)
+	}
+	if !k.Copies {
+		return
+	}
+	// What another process has claimed is on its way. It is told of as sent after the carrier has it.
+	for deadline := time.Now().Add(30 * time.Second); k.Query(`SELECT count(*) FROM outbox WHERE state = 'queued'`)[0] != "0"; <-time.After(time.Millisecond) {
+		if time.Now().After(deadline) {
+			k.T.Fatal("messages are not carried out")
+		}
 	}
 }
 

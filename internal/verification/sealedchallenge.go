@@ -17,6 +17,11 @@ const (
 	sealedSize   = sealedHeader + 32
 )
 
+// copyAhead is how far the time of the copy that made a challenge may be ahead of that of the copy which takes the answer. Copies
+// exchange their times all the while, so that these differ by less than a second where the database answers. What is spent is
+// remembered for a day beyond its expiry (store.Purge).
+const copyAhead = 5 * time.Second
+
 // SealChallenge makes a challenge for one purpose at one origin, good for ChallengeLife.
 func SealChallenge(keys *secret.Keys, epoch int64, now time.Time, purpose, origin, rpID string) []byte {
 	b := make([]byte, 0, sealedSize)
@@ -30,8 +35,8 @@ func SealChallenge(keys *secret.Keys, epoch int64, now time.Time, purpose, origi
 }
 
 // OpenChallenge checks a sealed challenge. genuine is false unless the service made it for this purpose and origin in this epoch;
-// expired tells that it did, too long ago, or while the clock was ahead: it would live on until the clock had caught up, and longer
-// than it is remembered that it was spent. nonce is what is to be spent.
+// expired tells that it did, too long ago, or while the clock was ahead by more than copies' clocks may be: it would live on until the
+// clock had caught up, and longer than it is remembered that it was spent. nonce is what is to be spent.
 func OpenChallenge(keys *secret.Keys, epoch int64, now time.Time, purpose, origin, rpID string, challenge []byte) (nonce []byte, expires time.Time, genuine, expired bool) {
 	if len(challenge) != sealedSize || challenge[0] != 1 {
 		return nil, time.Time{}, false, false
@@ -44,5 +49,5 @@ func OpenChallenge(keys *secret.Keys, epoch int64, now time.Time, purpose, origi
 		return nil, time.Time{}, false, false
 	}
 	expires = time.UnixMilli(int64(binary.BigEndian.Uint64(head[9:17])))
-	return head[17:sealedHeader], expires, true, !expires.After(now) || expires.After(now.Add(ChallengeLife))
+	return head[17:sealedHeader], expires, true, !expires.After(now) || expires.After(now.Add(ChallengeLife+copyAhead))
 }

@@ -126,7 +126,7 @@ func (s *Server) Run(name string, args ...string) error {
 // Start starts the server and waits until it answers.
 func (s *Server) Start() error {
 	cmd, err := s.Command("postgres", "-D", s.data(), "-p", strconv.Itoa(s.Port), "-c", "listen_addresses=127.0.0.1", "-c", "unix_socket_directories=",
-		"-c", "max_connections=200", "-c", "log_min_messages=error")
+		"-c", "max_connections=200", "-c", "log_min_messages=error", "-c", "wal_retrieve_retry_interval=500ms")
 	if err != nil {
 		return err
 	}
@@ -160,10 +160,111 @@ func (s *Server) Start() error {
 }
 
 // Kill ends the server with every one of its processes at once, as a power cut would.
-func (s *Server) Kill() {
-	// The postmaster's children end when it is gone; those that are in a transaction end it by SIGQUIT of the next start's recovery.
+func (s *Server) Kill() error {
+	pid := s.cmd.Process.Pid
+	// It starts no more processes while these are counted.
+	if err := syscall.Kill(pid, syscall.SIGSTOP); err != nil {
+		return err
+	}
+	text, err := os.ReadFile(fmt.Sprintf("/proc/%d/task/%d/children", pid, pid))
+	if err != nil {
+		return err
+	}
+	children := strings.Fields(string(text))
 	_ = s.cmd.Process.Kill()
+	for _, child := range children {
+		n, err := strconv.Atoi(child)
+		if err != nil {
+			return err
+		}
+		_ = syscall.Kill(n, syscall.SIGKILL)
+	}
 	<-s.gone
+	for _, child := range children {
+		for deadline := time.Now().Add(10 * time.Second); lives(child); <-time.After(time.Millisecond) {
+			if time.Now().After(deadline) {
+				return fmt.Errorf("a process of PostgreSQL outlives being killed: %s", child)
+			}
+		}
+	}
+	return nil
+}
+
+// lives tells whether a process is there, and has not ended.
+func lives(pid string) bool {
+	text, err := os.ReadFile("/proc/" + pid + "/stat")
+	if err != nil {
+		return false
+	}
+	_, state, _ := strings.Cut(string(text), ") ")
+	return !strings.HasPrefix(state, "Z")
+}
+
+// Standby makes a synchronous standby of a running server and starts it: from then on nothing is answered that the standby has not.
+func (s *Server) Standby() (*Server, error) {
+	const name = "sb"
+	standby := &Server{bin: s.bin}
+	var err error
+	if standby.Folder, err = os.MkdirTemp("", "pg"); err != nil {
+		return nil, err
+	}
+	if err := own(standby.Folder); err != nil {
+		return nil, err
+	}
+	if standby.Port, err = freePort(); err != nil {
+		return nil, err
+	}
+	from := fmt.Sprintf("host=127.0.0.1 port=%d user=%s application_name=%s", s.Port, User, name)
+	if err := standby.Run("pg_basebackup", "-D", standby.data(), "-d", from, "-R", "-X", "stream", "-C", "-S", name, "-c", "fast"); err != nil {
+		return nil, err
+	}
+	if err := standby.Start(); err != nil {
+		return nil, err
+	}
+	for _, text := range []string{`ALTER SYSTEM SET synchronous_standby_names = 'FIRST 1 (` + name + `)'`, `SELECT pg_reload_conf()`} {
+		if _, err := s.ask(text); err != nil {
+			return nil, err
+		}
+	}
+	return standby, s.AwaitStandby()
+}
+
+// AwaitStandby waits until the standby holds whatever is committed.
+func (s *Server) AwaitStandby() error {
+	for deadline := time.Now().Add(30 * time.Second); ; <-time.After(20 * time.Millisecond) {
+		n, err := s.ask(`SELECT count(*) FROM pg_stat_replication WHERE sync_state = 'sync' AND state = 'streaming'`)
+		if err != nil {
+			return err
+		}
+		if n == "1" {
+			return nil
+		}
+		if time.Now().After(deadline) {
+			return fmt.Errorf("the standby does not follow: %s", s.said)
+		}
+	}
+}
+
+// Promote makes the standby the server that takes writes.
+func (s *Server) Promote() error {
+	ok, err := s.ask(`SELECT pg_promote(true, 30)`)
+	if err == nil && ok != "true" {
+		err = fmt.Errorf("PostgreSQL was not promoted: %s", s.said)
+	}
+	return err
+}
+
+func (s *Server) ask(text string) (answer string, err error) {
+	db, err := sql.Open("pgx", s.URL("postgres"))
+	if err != nil {
+		return "", err
+	}
+	defer db.Close()
+	if strings.HasPrefix(text, "SELECT") {
+		return answer, db.QueryRow(text).Scan(&answer)
+	}
+	_, err = db.Exec(text)
+	return "", err
 }
 
 // Stop ends the server and removes its folder.
@@ -174,8 +275,19 @@ func (s *Server) Stop() {
 }
 
 // URL is the address of one of its databases.
-func (s *Server) URL(database string) string {
-	return fmt.Sprintf("postgres://%s@127.0.0.1:%d/%s?sslmode=disable", User, s.Port, database)
+func (s *Server) URL(database string) string { return Either(database, s) }
+
+// Either is the address of a database on whichever of these servers takes writes.
+func Either(database string, servers ...*Server) string {
+	var hosts []string
+	for _, s := range servers {
+		hosts = append(hosts, fmt.Sprintf("127.0.0.1:%d", s.Port))
+	}
+	address := fmt.Sprintf("postgres://%s@%s/%s?sslmode=disable", User, strings.Join(hosts, ","), database)
+	if len(servers) > 1 {
+		address += "&target_session_attrs=read-write"
+	}
+	return address
 }
 
 var made atomic.Int64
