@@ -22,6 +22,7 @@ const usage = `countersign: log in with face or fingerprint, and approve a withd
   countersign operators invite
                         invite somebody to the support desk, and print the link
   countersign migrate   apply the migrations that a database lacks; serve does so too
+  countersign db copy   carry an SQLite database to PostgreSQL; db verify compares the two
   countersign decline   decline a requested withdrawal
   countersign restored  end what a restored backup would revive; before serving it
   countersign version   print the version
@@ -62,6 +63,8 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) error {
 		return runOperators(ctx, rest, os.Getenv, time.Now, stdout, stderr)
 	case "migrate":
 		return runMigrate(ctx, rest, os.Getenv, time.Now, stdout, stderr)
+	case "db":
+		return runDB(ctx, rest, time.Now, stdout, stderr)
 	case "decline":
 		return runDecline(ctx, rest, os.Getenv, stdout, stderr)
 	case "restored":

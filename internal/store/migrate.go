@@ -147,6 +147,9 @@ func foreign(ctx context.Context, tx *sql.Tx, ours []fs.DirEntry) error {
 		if err := found.Scan(&name); err != nil {
 			return err
 		}
+		if name == copyMark {
+			return errors.New("a copy into this database has not ended: run \"countersign db copy\" again, which goes on where it stopped")
+		}
 		if !slices.ContainsFunc(ours, func(e fs.DirEntry) bool { return e.Name() == name }) {
 			unknown = append(unknown, name)
 		}
