@@ -95,10 +95,10 @@ func TestServeRefusesToStartWithSettingsThatWouldBeUnsafe(t *testing.T) {
 		"no SMS gateway":                    {"sms-url", "", "sms-url"},
 		"an SMS gateway without TLS":        {"sms-url", "http://sms.exchange.example/send", "https"},
 		"a catalogue that is not there":     {"catalogue", "/nonexistent/catalogue.json", "no such file"},
-		"an SMS gateway without token":  {"sms-token", "", "token"},
-		"bounces to nobody":             {"smtp-envelope", "bounces", "envelope"},
-		"no text messages at all":       {"sms-hour", "0", "sms-hour"},
-		"carriers that are not there":   {"carriers", "/nonexistent/carriers.json", "no such file"},
+		"an SMS gateway without token":      {"sms-token", "", "token"},
+		"bounces to nobody":                 {"smtp-envelope", "bounces", "envelope"},
+		"no text messages at all":           {"sms-hour", "0", "sms-hour"},
+		"carriers that are not there":       {"carriers", "/nonexistent/carriers.json", "no such file"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			v := complete(t)

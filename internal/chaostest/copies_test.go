@@ -38,7 +38,7 @@ func begin(t *testing.T, database string, n, speed int, ahead func(i int) time.D
 	})
 	k.Copies = true
 	post := mailbox(t, func(m delivery.Message) {
-		if err := k.Inbox.Send(context.Background(), m); err != nil {
+		if _, err := k.Inbox.Send(context.Background(), m); err != nil {
 			t.Error(err)
 		}
 	})

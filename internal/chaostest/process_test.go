@@ -96,24 +96,24 @@ func generous(c *app.Config) {
 type carrier string
 
 // Send implements delivery.Carrier.
-func (c carrier) Send(ctx context.Context, m delivery.Message) error {
+func (c carrier) Send(ctx context.Context, m delivery.Message) (delivery.Receipt, error) {
 	text, err := json.Marshal(m)
 	if err != nil {
-		return err
+		return delivery.Receipt{}, err
 	}
 	r, err := http.NewRequestWithContext(ctx, http.MethodPost, string(c), bytes.NewReader(text))
 	if err != nil {
-		return err
+		return delivery.Receipt{}, err
 	}
 	resp, err := http.DefaultClient.Do(r)
 	if err != nil {
-		return err
+		return delivery.Receipt{}, err
 	}
 	defer resp.Body.Close()
 	if resp.StatusCode != http.StatusOK {
-		return errors.New("the carrier refuses")
+		return delivery.Receipt{}, errors.New("the carrier refuses")
 	}
-	return nil
+	return delivery.Receipt{}, nil
 }
 
 // mailbox is where the copies' carrier posts to.

@@ -12,6 +12,9 @@ type Observer interface {
 	Attempted(ctx context.Context, channel, carrier, outcome string, began time.Time, took time.Duration)
 }
 
+// Named is a Carrier with a name of its own. Where no receipt names one, another goes by its channel's.
+type Named interface{ Name() string }
+
 // What comes of an attempt.
 const (
 	wasSent    = "sent"
@@ -34,6 +37,10 @@ func (w *Worker) observe(ctx context.Context, item Item, by Receipt, what string
 	if w.Observer == nil {
 		return
 	}
-	name := cmp.Or(by.Carrier, item.Message.Channel)
+	name := by.Carrier
+	if named, ok := w.Carriers[item.Message.Channel].(Named); ok && name == "" {
+		name = named.Name()
+	}
+	name = cmp.Or(name, item.Message.Channel)
 	w.Observer.Attempted(ctx, item.Message.Channel, name, what, began, time.Since(began))
 }
