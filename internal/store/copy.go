@@ -552,6 +552,12 @@ func (s *copySource) compare(ctx context.Context, pool *sql.DB) ([]TableSum, err
 		return nil, withoutSecrets(err)
 	}
 	defer target.Rollback()
+	// A large table takes long to read, and waits for the other side meanwhile.
+	for _, limit := range []string{"statement_timeout", "idle_in_transaction_session_timeout"} {
+		if _, err := target.ExecContext(ctx, "SET LOCAL "+limit+" = 0"); err != nil {
+			return nil, withoutSecrets(err)
+		}
+	}
 	var out []TableSum
 	var found []string
 	for _, t := range s.tables {
