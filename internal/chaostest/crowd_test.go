@@ -222,7 +222,7 @@ func (p *person) begun(j jar) (w testkit.Withdrawal, v testkit.Verification, ok 
 	}
 	outcome, code, _ := p.insist(j, "/v1/verifications", map[string]string{"purpose": "withdrawal.approve", "object": w.ID}, &v)
 	if outcome == refused {
-		p.lie("an approval cannot be begun: %s", code)
+		p.lie("an approval of %s cannot be begun: %s", w.ID, code)
 	}
 	return w, v, outcome == done
 }
@@ -237,7 +237,7 @@ func (p *person) withdraw() {
 	var ch testkit.Challenge
 	if outcome, code, first := p.insist(j, "/v1/verifications/"+v.ID+"/challenge", map[string]string{}, &ch); outcome != done {
 		if outcome == refused && first {
-			p.lie("no challenge: %s", code)
+			p.lie("no challenge for %s: %s", v.ID, code)
 		}
 		return
 	}

@@ -251,15 +251,25 @@ func TestABatchRunsAgainWhereOneFails(t *testing.T) {
 	runs := map[string]int{} // by the writer alone
 	var all sync.WaitGroup
 	all.Go(func() {
-		if err := f.Update(context.Background(), func(tx *Tx) error {
-			runs["good"]++
+		if err := f.Update(context.Background(), func(*Tx) error {
 			first.Do(func() { close(held); <-hold })
-			return put(tx, "good")
+			return nil
 		}); err != nil {
 			t.Error(err)
 		}
 	})
 	<-held
+	all.Go(func() {
+		if err := f.Update(context.Background(), func(tx *Tx) error {
+			runs["good"]++
+			return put(tx, "good")
+		}); err != nil {
+			t.Error(err)
+		}
+	})
+	for len(f.jobs) < 1 {
+		runtime.Gosched()
+	}
 	all.Go(func() {
 		err := f.Update(context.Background(), func(tx *Tx) error {
 			runs["bad"]++
@@ -270,7 +280,7 @@ func TestABatchRunsAgainWhereOneFails(t *testing.T) {
 			t.Error(err)
 		}
 	})
-	for len(f.jobs) < 1 {
+	for len(f.jobs) < 2 {
 		runtime.Gosched()
 	}
 	close(hold)

@@ -69,7 +69,17 @@ func (w *writer) run() {
 func (w *writer) batch(j *job) {
 	began := w.db.batchBegins()
 	batch := []*job{j}
-	err := w.settle(&batch, true)
+	// On PostgreSQL a transaction sees what was committed when it began, and no more: an update that joined it later could miss what
+	// its caller has been answered since, by another writer or another copy. There, all join before it begins.
+	join := w.db.lite != nil
+	for !join && len(batch) < maxBatch {
+		next := w.db.next()
+		if next == nil {
+			break
+		}
+		batch = append(batch, next)
+	}
+	err := w.settle(&batch, join)
 	if w.db.Observer != nil {
 		w.db.Observer.Committed(len(batch), time.Since(began))
 	}
