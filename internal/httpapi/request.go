@@ -69,6 +69,9 @@ func (s *Server) read(rq *request) error {
 			token = c.Value
 		}
 	}
+	if !storable(token) {
+		token = "" // it names nobody
+	}
 	rq.bearer = bearer
 	session, err := s.Accounts.Authenticate(r.Context(), token)
 	rq.caller.Session = session

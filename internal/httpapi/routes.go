@@ -339,7 +339,10 @@ func (rq *request) page() (cursor string, limit int, err error) {
 			return "", 0, refusal.Field("invalid_request", "limit", "A page has 1 to 100 items.")
 		}
 	}
-	return q.Get("cursor"), limit, nil
+	if cursor = q.Get("cursor"); !storable(cursor) {
+		return "", 0, refusal.Field("invalid_request", "cursor", "Give the cursor as the page before had it.")
+	}
+	return cursor, limit, nil
 }
 
 func (s *Server) passkeys(ctx context.Context, rq *request) (any, error) {

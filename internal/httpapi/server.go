@@ -197,6 +197,9 @@ func (s *Server) adapt(rt Route) http.Handler {
 			}
 		}()
 		err := s.read(rq)
+		if err == nil && !storable(rq.http.URL.Path) {
+			err = refusal.New("not_found", "Nothing has such a name.")
+		}
 		if err == nil {
 			var out any
 			if out, err = s.call(rt, rq, rec); err == nil {

@@ -89,13 +89,32 @@ func (w *walker) value(t reflect.Type) error {
 		t := elem(t)
 		return w.each(']', func() error { return w.value(t) })
 	case '"':
-		w.string()
+		if from := w.pos; bytes.Contains(w.string(), []byte(`u0000`)) && !w.anyText() {
+			var text string
+			if err := json.Unmarshal(w.text[from:w.pos], &text); err != nil {
+				return err
+			}
+			if !storable(text) {
+				return w.refuse("A text has no character U+0000.")
+			}
+		}
 	default: // a number, true, false or null
 		for w.pos < len(w.text) && !strings.ContainsRune(",]} \t\n\r", rune(w.text[w.pos])) {
 			w.pos++
 		}
 	}
 	return nil
+}
+
+// storable tells whether every database holds a text: PostgreSQL takes neither U+0000 nor what is not UTF-8, and refuses the whole
+// statement, and with it the transaction.
+func storable(text string) bool {
+	return utf8.ValidString(text) && strings.IndexByte(text, 0) < 0
+}
+
+// anyText tells whether the present value may have any character. Passwords do, and are hashed: by password or, where one is changed, by value.
+func (w *walker) anyText() bool {
+	return len(w.path) == 1 && (w.path[0] == "password" || w.path[0] == "value")
 }
 
 // each passes over an object or array, whose entries item takes.
@@ -141,6 +160,9 @@ func (w *walker) members(t reflect.Type) func() error {
 			}
 		}
 		w.path = append(w.path, name)
+		if !storable(name) {
+			return w.refuse("A name has no character U+0000.")
+		}
 		if !seen.add(name) {
 			return w.refuse("This member is given twice.")
 		}
