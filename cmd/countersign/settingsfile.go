@@ -4,6 +4,7 @@ import (
 	"bufio"
 	"errors"
 	"fmt"
+	"net/url"
 	"os"
 	"runtime"
 	"slices"
@@ -79,6 +80,12 @@ func known(name string) bool {
 
 // keptPrivate refuses a file with secrets in it that others can read, or change.
 func keptPrivate(f *os.File, values map[string]fromFile) error {
+	secrets := secrets
+	if u, err := url.Parse(values["database"].text); err == nil && u.User != nil {
+		if _, has := u.User.Password(); has {
+			secrets = append(slices.Clip(secrets), "database") // with a password in its address
+		}
+	}
 	at := slices.IndexFunc(secrets, func(name string) bool { return values[name].text != "" })
 	if at < 0 || runtime.GOOS == "windows" {
 		return nil

@@ -60,6 +60,7 @@ func TestWhatIsWrongInAFileIsNamedWithItsLineAndItsRemedy(t *testing.T) {
 		"another file":                   {"config = other.conf\n", 0o600, "line 1: a file of settings names no other"},
 		"a quotation mark left open":     {"name = \"Bank\n", 0o600, "line 1: name: what begins with a quotation mark"},
 		"something behind the quotation": {"name = \"Bank\" # ours\n", 0o600, "line 1: name: what begins with a quotation mark"},
+		"a password in an address":       {"database = postgres://u:Hush@h/d\n", 0o644, "holds database, and its mode 0644"},
 		"a secret that all can read":     {"sms-token = 0123456789\n", 0o644, "holds sms-token, and its mode 0644"},
 		"a secret that others can write": {"listen = a\nmaster-key = 00\n", 0o660, "chmod 600 "},
 	} {

@@ -105,6 +105,9 @@ func Migrate(ctx context.Context, location string, now time.Time) ([]string, err
 // Exists returns an error where there is no database of this service: opening one would make it.
 func Exists(ctx context.Context, location string) error {
 	if !IsPostgres(location) {
+		if err := aFile(location); err != nil {
+			return err
+		}
 		_, err := os.Stat(location)
 		return err
 	}

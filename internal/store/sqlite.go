@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"net/url"
 	"os"
+	"regexp"
 	"sync"
 
 	"modernc.org/sqlite" // also the driver "sqlite"
@@ -66,8 +67,23 @@ func (db *DB) openSQLite(ctx context.Context, path string) error {
 	return nil
 }
 
+// address finds what is meant as the address of a server: an URL of whatever scheme, or what libpq takes in place of one.
+var address = regexp.MustCompile(`(?i)^[a-z][a-z0-9+.-]*://|(^|\s)(host|hostaddr|user|password|dbname|service)\s*=`)
+
+// aFile refuses what is meant as the address of a server. Taken as a path it would be a database of this machine's own, which other
+// copies miss, under a name that may have a password in it; so may the errors of whoever opens it.
+func aFile(path string) error {
+	if address.MatchString(path) {
+		return errors.New("the database is neither the path of a file nor postgres://USER@HOST:PORT/NAME?sslmode=verify-full (the password by PGPASSWORD or PGPASSFILE)")
+	}
+	return nil
+}
+
 // sqliteFile makes the file at path where there is none, and returns how the driver is to open it.
 func sqliteFile(path string) (dsn string, err error) {
+	if err := aFile(path); err != nil {
+		return "", err
+	}
 	// The driver would make the file readable to everybody.
 	file, err := os.OpenFile(path, os.O_CREATE|os.O_RDWR, 0o600)
 	if err != nil {

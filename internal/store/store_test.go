@@ -520,3 +520,26 @@ func TestViewsThatMeetNewStatementsAtOnceDoNotWaitForOneAnother(t *testing.T) {
 	}
 	all.Wait()
 }
+
+func TestAnAddressIsNoFile(t *testing.T) {
+	keys, err := secret.ParseKeys(secret.NewMaster())
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Chdir(t.TempDir())
+	for _, location := range []string{"POSTGRES://u:Hush@127.0.0.1/db", "mysql://u:Hush@h/db", "host=127.0.0.1 user=u password=Hush", "dbname=x", "Postgres+tls://u:Hush@h"} {
+		db, err := Open(t.Context(), location, keys, time.Now)
+		if err == nil {
+			_ = db.Close()
+		}
+		_, migrated := Migrate(t.Context(), location, time.Now())
+		for _, err := range []error{err, migrated, Exists(t.Context(), location)} {
+			if err == nil || strings.Contains(err.Error(), "Hush") || !strings.Contains(err.Error(), "postgres://USER@") {
+				t.Errorf("%s: %v", location, err)
+			}
+		}
+	}
+	if made, err := os.ReadDir("."); err != nil || len(made) > 0 {
+		t.Errorf("%v was made: %v", made, err)
+	}
+}
