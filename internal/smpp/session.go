@@ -10,12 +10,17 @@ import (
 	"time"
 )
 
+// repliesAtOnce is how many answers to the centre's requests may wait to be written. Beyond, nothing is read: a centre that asks and does
+// not listen would fill the memory.
+const repliesAtOnce = 256
+
 // session is one connection. One goroutine reads it and never waits for anything but the network.
 type session struct {
-	client *Client
-	conn   net.Conn
-	window chan struct{}
-	done   chan struct{}
+	client  *Client
+	conn    net.Conn
+	window  chan struct{}
+	replies chan struct{}
+	done    chan struct{}
 
 	write sync.Mutex
 
@@ -27,7 +32,7 @@ type session struct {
 }
 
 func newSession(c *Client, conn net.Conn) *session {
-	s := &session{client: c, conn: conn, window: make(chan struct{}, c.config.Window), done: make(chan struct{}), waiting: map[uint32]chan pdu{}, heard: time.Now()}
+	s := &session{client: c, conn: conn, window: make(chan struct{}, c.config.Window), replies: make(chan struct{}, repliesAtOnce), done: make(chan struct{}), waiting: map[uint32]chan pdu{}, heard: time.Now()}
 	go s.read()
 	return s
 }
@@ -164,9 +169,22 @@ func (s *session) read() {
 	}
 }
 
-// reply answers on a goroutine of its own: whoever reads does not wait for a centre to read.
-func (s *session) reply(p pdu) {
+// beside answers on a goroutine of its own, so that whoever reads does not wait for a centre to read, up to a point: a write that takes
+// too long ends the session.
+func (s *session) beside(write func()) {
+	select {
+	case s.replies <- struct{}{}:
+	case <-s.done:
+		return
+	}
 	go func() {
+		defer func() { <-s.replies }()
+		write()
+	}()
+}
+
+func (s *session) reply(p pdu) {
+	s.beside(func() {
 		switch p.command {
 		case enquireLink:
 			_ = s.send(pdu{command: enquireLink | response, sequence: p.sequence})
@@ -176,7 +194,7 @@ func (s *session) reply(p pdu) {
 		default:
 			_ = s.send(pdu{command: genericNack, status: statusInvalidCommand, sequence: p.sequence})
 		}
-	}()
+	})
 }
 
 // take hands a receipt to whoever wants it, and answers once that is done.
@@ -187,13 +205,13 @@ func (s *session) take(p pdu) {
 	}
 	rc, ok := parseReceipt(p.body)
 	if !ok || s.client.config.OnReceipt == nil {
-		go status(statusOK)
+		s.beside(func() { status(statusOK) })
 		return
 	}
 	select {
 	case s.client.receipts <- struct{}{}:
 	default:
-		go status(statusTemporary)
+		s.beside(func() { status(statusTemporary) })
 		return
 	}
 	go func() {
