@@ -19,6 +19,8 @@ type Item struct {
 	Attempts int
 	// ExpiresAt is when it is of no use any more; zero is never.
 	ExpiresAt time.Time
+
+	until time.Time // the lease's end, by the clock of the worker that has it
 }
 
 // Outbox keeps messages from the transaction that queued them until they are sent or given up, and survives a crash.
@@ -141,7 +143,7 @@ func (w *Worker) Run(ctx context.Context) error {
 // moment rather than being waited for, so that its backlog does not hide the other channels' messages. Senders that are quick get a
 // blink of time for each batch: what went back as they were about to take it would come a second later than it could.
 func (w *Worker) dispatch(ctx context.Context, queues map[string]chan Item) (int, error) {
-	items, err := w.Outbox.Claim(ctx, w.Now(), lease, 2*(senders+waiting))
+	items, err := w.claim(ctx, 2*(senders+waiting))
 	if err != nil {
 		return 0, err
 	}
@@ -171,12 +173,25 @@ func (w *Worker) dispatch(ctx context.Context, queues map[string]chan Item) (int
 	return len(items), nil
 }
 
+// claim leases up to n messages.
+func (w *Worker) claim(ctx context.Context, n int) ([]Item, error) {
+	now := w.Now()
+	items, err := w.Outbox.Claim(ctx, now, lease, n)
+	for i := range items {
+		items[i].until = now.Add(lease)
+	}
+	return items, err
+}
+
+// late tells whether a message is another copy's by now: this process was stopped for a while, with its machine perhaps.
+func (w *Worker) late(item Item) bool { return !item.until.IsZero() && !w.Now().Before(item.until) }
+
 // Drain carries out everything that is due and returns how many messages that were, sent or not. Its error is the
 // outbox's; a carrier's failure is noted in the outbox like any other time.
 func (w *Worker) Drain(ctx context.Context) (int, error) {
 	var total int
 	for {
-		items, err := w.Outbox.Claim(ctx, w.Now(), lease, senders)
+		items, err := w.claim(ctx, senders)
 		if err != nil || len(items) == 0 {
 			return total, err
 		}
@@ -209,6 +224,10 @@ func (w *Worker) deliver(ctx context.Context, item Item) error {
 	}
 	if err := w.spend(ctx, item); err != nil {
 		return w.fail(ctx, item, err)
+	}
+	if w.late(item) {
+		w.Logger.Warn("message left to another copy, as its lease is over", "message", item.ID, "channel", item.Message.Channel)
+		return nil
 	}
 	m := item.Message
 	m.ID, m.ExpiresAt = item.ID, item.ExpiresAt
@@ -289,12 +308,18 @@ func (w *Worker) fail(ctx context.Context, item Item, cause error) error {
 	}
 	permanent := errors.Is(cause, ErrPermanent) || expired(item, next)
 	reason := reasonFor(cause, item.Message)
+	if w.late(item) {
+		return nil
+	}
 	w.Logger.Warn("message not sent", "message", item.ID, "channel", item.Message.Channel, "attempt", item.Attempts, "permanent", permanent, "reason", reason)
 	return w.note(ctx, item, func(ctx context.Context) error { return w.Outbox.Failed(ctx, item.ID, next, permanent, reason) })
 }
 
 // putBack makes a message due again that was claimed but not tried.
 func (w *Worker) putBack(ctx context.Context, item Item, after time.Duration) {
+	if w.late(item) {
+		return
+	}
 	_ = w.note(ctx, item, func(ctx context.Context) error {
 		return w.Outbox.Failed(ctx, item.ID, w.Now().Add(after), false, "put back")
 	})

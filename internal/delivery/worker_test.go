@@ -364,3 +364,30 @@ func TestLogsTellNothing(t *testing.T) {
 		}
 	}
 }
+
+// stoppedOutbox is used by a process that is stopped once, for longer than a lease, after it has claimed.
+type stoppedOutbox struct {
+	*memoryOutbox
+	once sync.Once
+}
+
+func (o *stoppedOutbox) Claim(ctx context.Context, now time.Time, lease time.Duration, n int) ([]Item, error) {
+	items, err := o.memoryOutbox.Claim(ctx, now, lease, n)
+	o.once.Do(func() { time.Sleep(lease + time.Second) })
+	return items, err
+}
+
+func TestAProcessThatWasStoppedLeavesWhatItHadToOthers(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		o := &stoppedOutbox{memoryOutbox: newOutbox(t)}
+		email := &carrierFunc{}
+		o.queue("one", ChannelEmail, time.Hour)
+		w := newWorker(o, email, &carrierFunc{})
+		if n, err := w.Drain(t.Context()); n != 2 || err != nil {
+			t.Errorf("%d claimed, %v", n, err) // the second claim is as another copy's
+		}
+		if n := email.times("one"); n != 1 {
+			t.Errorf("sent %d times", n)
+		}
+	})
+}
