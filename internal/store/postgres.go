@@ -76,6 +76,9 @@ func connectPostgres(ctx context.Context, location string) (*sql.DB, error) {
 	if err != nil {
 		return nil, errors.New("the address of the database is not one: want postgres://USER@HOST:PORT/NAME?sslmode=verify-full, the password by PGPASSWORD or PGPASSFILE")
 	}
+	if err := encrypted(location, config); err != nil {
+		return nil, err
+	}
 	if config.ConnectTimeout == 0 {
 		config.ConnectTimeout = 3 * time.Second
 	}
