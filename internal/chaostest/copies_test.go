@@ -20,7 +20,7 @@ import (
 )
 
 // begin starts copies on one PostgreSQL, behind a balancer that gives each request to the next. The kit's own parts answer nobody.
-func begin(t *testing.T, database string, n, speed int, ahead func(i int) time.Duration) (*testkit.Kit, *balancer) {
+func begin(t *testing.T, database string, n, speed int, ahead func(i int) time.Duration, changes ...func(*settings)) (*testkit.Kit, *balancer) {
 	t.Helper()
 	folder := t.TempDir()
 	path := filepath.Join(folder, "clock")
@@ -45,7 +45,11 @@ func begin(t *testing.T, database string, n, speed int, ahead func(i int) time.D
 	b := &balancer{}
 	var starting sync.WaitGroup
 	for i := range n {
-		p := newProcess(t, i, settings{Database: database, Clock: path, Recordings: filepath.Join(folder, "recordings"), Carrier: post, Ahead: ahead(i)})
+		one := settings{Database: database, Clock: path, Recordings: filepath.Join(folder, "recordings"), Carrier: post, Ahead: ahead(i)}
+		for _, change := range changes {
+			change(&one)
+		}
+		p := newProcess(t, i, one)
 		b.copies = append(b.copies, p)
 		starting.Go(func() {
 			if err := p.start(); err != nil {

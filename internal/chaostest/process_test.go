@@ -37,6 +37,8 @@ type settings struct {
 	Carrier string
 	// Ahead is how far this copy's clock is ahead of the others'.
 	Ahead time.Duration
+	// Strict leaves the limits as they are for everybody.
+	Strict bool
 }
 
 // installation is the name that the master key follows from.
@@ -70,7 +72,9 @@ func serveUntilKilled(text string) error {
 	}
 	config.Logger = slog.New(slog.NewJSONHandler(os.Stderr, &slog.HandlerOptions{Level: slog.LevelWarn}))
 	config.Recordings = s.Recordings
-	generous(&config)
+	if !s.Strict {
+		generous(&config)
+	}
 	a, err := app.New(context.Background(), config)
 	if err != nil {
 		return err
