@@ -269,6 +269,9 @@ func (a *App) watchClock(context.Context) error {
 	if behind := a.DB.Behind(); behind > 5*time.Minute {
 		return fmt.Errorf("the clock is %s behind what it was; set it right", behind.Round(time.Second))
 	}
+	if ahead := a.DB.Ahead(); ahead > 0 {
+		return fmt.Errorf("the clock has jumped %s ahead of the copies that serve, which is not followed; set it right", ahead.Round(time.Second))
+	}
 	return nil
 }
 

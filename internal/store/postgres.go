@@ -63,6 +63,7 @@ func (db *DB) openPostgres(ctx context.Context, location string) error {
 	if err := db.load(ctx, pool); err != nil {
 		return err
 	}
+	db.highWater = max(db.highWater, db.seen.UnixMilli()) // as was agreed
 	for range pgWriters {
 		db.writers = append(db.writers, &writer{db: db, begin: "BEGIN ISOLATION LEVEL SERIALIZABLE"})
 	}
@@ -317,14 +318,17 @@ func (db *DB) exchangeTime(ctx context.Context) error {
 	ctx, cancel := context.WithTimeout(ctx, 5*time.Second)
 	defer cancel()
 	// Whoever asks for nothing goes on in time too: by this, others see that this copy serves.
-	high := db.Now().UnixMilli()
+	text, args := `INSERT INTO settings (name, value) VALUES ('high_water', $1)
+		ON CONFLICT (name) DO UPDATE SET value = CASE WHEN settings.value < excluded.value THEN excluded.value ELSE settings.value END RETURNING value`, []any{db.Now().UnixMilli()}
+	ahead := db.Ahead() > 0
+	if ahead {
+		text, args = `SELECT value FROM settings WHERE name = 'high_water'`, nil
+	}
 	var stored, epoch int64
-	err := db.readers.QueryRowContext(ctx, `INSERT INTO settings (name, value) VALUES ('high_water', $1)
-		ON CONFLICT (name) DO UPDATE SET value = CASE WHEN settings.value < excluded.value THEN excluded.value ELSE settings.value END RETURNING value`, high).Scan(&stored)
-	if err != nil {
+	if err := db.readers.QueryRowContext(ctx, text, args...).Scan(&stored); err != nil {
 		return err
 	}
-	err = db.readers.QueryRowContext(ctx, `SELECT value FROM settings WHERE name = 'epoch'`).Scan(&epoch)
+	err := db.readers.QueryRowContext(ctx, `SELECT value FROM settings WHERE name = 'epoch'`).Scan(&epoch)
 	if err != nil && !errors.Is(err, sql.ErrNoRows) {
 		return err
 	}
@@ -332,6 +336,9 @@ func (db *DB) exchangeTime(ctx context.Context) error {
 	defer db.mu.Unlock()
 	if stored > db.highWater {
 		db.highWater, db.seen = stored, db.clock()
+	}
+	if ahead {
+		db.hear(stored)
 	}
 	db.epoch = max(db.epoch, epoch)
 	return nil

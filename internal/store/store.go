@@ -49,6 +49,7 @@ type DB struct {
 	highWater int64
 	seen      time.Time
 	epoch     int64
+	step      step // of this machine's clock
 
 	stored int64 // of highWater; the writer's own
 }
@@ -255,8 +256,9 @@ func (db *DB) instant(wall time.Time) time.Time {
 	db.mu.Lock()
 	defer db.mu.Unlock()
 	ms, passed := wall.UnixMilli(), wall.Sub(db.seen).Milliseconds()
+	db.step.by = db.stepped(wall, passed)
 	switch {
-	case ms >= db.highWater:
+	case ms >= db.highWater && db.step.by == 0:
 		db.highWater, db.seen = ms, wall
 	case passed > 0:
 		db.highWater, db.seen = db.highWater+passed, db.seen.Add(time.Duration(passed)*time.Millisecond)
