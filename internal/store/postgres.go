@@ -25,6 +25,9 @@ const pgReaders = 12
 // settleFor is how long an update may run again, because of others or of lost connections, before it is given up.
 const settleFor = 10 * time.Second
 
+// viewFor is how long a view may take, with its waiting for a connection.
+var viewFor = 10 * time.Second
+
 // pgMinimum is the oldest PostgreSQL that is supported, as server_version_num has it.
 const pgMinimum = 150000
 

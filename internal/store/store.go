@@ -211,21 +211,27 @@ func (db *DB) update(ctx context.Context, fn func(*Tx) error) error {
 // View runs fn on one consistent snapshot. What fn writes fails.
 func (db *DB) View(ctx context.Context, fn func(*Tx) error) error {
 	options := sql.TxOptions{ReadOnly: true}
+	caller := ctx
 	if db.lite == nil {
 		options.Isolation = sql.LevelRepeatableRead
+		// A server that went without a word leaves connections on which nothing comes, for as long as the network's patience lasts: this is
+		// shorter, and ends them.
+		var cancel context.CancelFunc
+		ctx, cancel = context.WithTimeout(ctx, viewFor)
+		defer cancel()
 	}
 	tx, err := db.readers.BeginTx(ctx, &options)
 	for try := 0; db.lite == nil && err != nil && stale(err) && ctx.Err() == nil && try < pgReaders; try++ {
 		tx, err = db.readers.BeginTx(ctx, &options)
 	}
 	if err != nil {
-		return fmt.Errorf("begin: %w", db.unreachable(ctx, err))
+		return fmt.Errorf("begin: %w", db.unreachable(caller, err))
 	}
 	wall := db.clock()
 	view := &Tx{ctx: ctx, db: db, view: tx, direct: tx, Now: db.instant(wall), Wall: wall, keys: db.keys}
 	if db.lite == nil {
 		defer tx.Rollback()
-		return db.unreachable(ctx, fn(view))
+		return db.unreachable(caller, fn(view))
 	}
 	view.stmts = &db.lite.readStmts
 	defer func() {
