@@ -13,6 +13,7 @@ import (
 	"strings"
 	"sync"
 	"time"
+	"unicode"
 
 	"github.com/wneessen/go-mail"
 	"github.com/wneessen/go-mail/smtp"
@@ -114,6 +115,9 @@ func (s *SMTP) Send(ctx context.Context, m Message) (Receipt, error) {
 		// Where the server speaks DSN (RFC 3461), a bounce names the message by its envelope's id, and brings back headers alone: the
 		// text has a code in it. Elsewhere the library leaves this out.
 		conn.SetDSNMailReturnOption("HDRS ENVID=" + m.ID)
+		// The library asks for SMTPUTF8 wherever it is offered. A server further on that lacks it would then have to return mail that has no
+		// need of it (RFC 6531, 3.1), and bounces would come in their international form, which few programs read.
+		conn.SkipSMTPUTF8(ascii(m.To + s.config.Envelope + s.domain))
 		err = client.SendWithSMTPClient(conn, msg)
 		// Once the server has the message, an error while taking leave would only have it sent again.
 		_ = client.CloseWithSMTPClient(conn)
@@ -126,6 +130,10 @@ func (s *SMTP) Send(ctx context.Context, m Message) (Receipt, error) {
 		return Receipt{}, err
 	}
 	return Receipt{ID: s.messageID(m)}, nil
+}
+
+func ascii(s string) bool {
+	return !strings.ContainsFunc(s, func(r rune) bool { return r > unicode.MaxASCII })
 }
 
 func (s *SMTP) messageID(m Message) string { return m.ID + "@" + s.domain }

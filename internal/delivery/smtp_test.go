@@ -148,6 +148,7 @@ func startMail(t *testing.T, security string, s *mailServer) *mailServer {
 	s.roots = roots
 	server := smtp.NewServer(s)
 	server.Domain, server.EnableDSN = "localhost", s.dsn
+	server.EnableSMTPUTF8 = true
 	server.ReadTimeout, server.WriteTimeout = 10*time.Second, 10*time.Second
 	server.ErrorLog = log.New(io.Discard, "", 0)
 	l, err := net.Listen("tcp", "127.0.0.1:0")
@@ -328,6 +329,23 @@ func TestABounceNamesItsMessage(t *testing.T) {
 		}
 		if notify := s.rcpt[0].Notify; len(notify) != 2 || !slices.Contains(notify, smtp.DSNNotifyFailure) || !slices.Contains(notify, smtp.DSNNotifyDelayed) {
 			t.Errorf("%v", notify)
+		}
+	}
+}
+
+// A server further on that lacks SMTPUTF8 returns mail that asks for it; only an address that needs it may.
+func TestInternationalMailIsAskedForByAddressesThatNeedIt(t *testing.T) {
+	s := startMail(t, SecuritySTARTTLS, &mailServer{})
+	carrier := s.carrier(t, SecuritySTARTTLS, nil)
+	for i, c := range []struct {
+		to   string
+		want bool
+	}{{"a@b.example", false}, {"jürgen@b.example", true}} {
+		if _, err := carrier.Send(t.Context(), Message{To: c.to, Subject: "We’re here", Text: "Don’t share it: ö"}); err != nil {
+			t.Fatal(err)
+		}
+		if s.mail[i].UTF8 != c.want || s.to[i] != c.to {
+			t.Errorf("to %s: %+v", s.to[i], s.mail[i])
 		}
 	}
 }
