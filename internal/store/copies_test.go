@@ -6,6 +6,7 @@ import (
 	"runtime"
 	"sync"
 	"testing"
+	"time"
 
 	"countersign/internal/testkit/pgserver"
 )
@@ -63,4 +64,96 @@ func TestAnUpdateSeesWhatWasAnsweredBeforeItCame(t *testing.T) {
 	}
 	close(hold)
 	all.Wait()
+}
+
+// A connection that ends while updates are being told apart is replaced, as at any other time, and takes nobody along.
+func TestAConnectionLostWithinASavepointIsReplaced(t *testing.T) {
+	if pgserver.Wanted == nil {
+		t.Skip("about connections")
+	}
+	f := openForBatches(t)
+	hold, held := make(chan struct{}), make(chan struct{})
+	var first sync.Once
+	var all sync.WaitGroup
+	all.Go(func() {
+		if err := f.Update(t.Context(), func(*Tx) error { first.Do(func() { close(held); <-hold }); return nil }); err != nil {
+			t.Error(err)
+		}
+	})
+	<-held
+	runs := 0
+	all.Go(func() {
+		if err := f.Update(t.Context(), func(tx *Tx) error {
+			if runs++; runs == 2 { // the first was undone for the neighbour's sake
+				var ended bool
+				if err := tx.row([]any{&ended}, `SELECT pg_terminate_backend(pg_backend_pid())`); err == nil {
+					t.Error("the connection lives on")
+				} else {
+					return err
+				}
+			}
+			return put(tx, "good")
+		}); err != nil {
+			t.Error(err)
+		}
+	})
+	for len(f.jobs) < 1 {
+		runtime.Gosched()
+	}
+	boom := errors.New("boom")
+	all.Go(func() {
+		if err := f.Update(t.Context(), func(tx *Tx) error { return errors.Join(put(tx, "bad"), boom) }); !errors.Is(err, boom) {
+			t.Error(err)
+		}
+	})
+	for len(f.jobs) < 2 {
+		runtime.Gosched()
+	}
+	close(hold)
+	all.Wait()
+	if got := f.names(t); got != "good" || runs < 3 {
+		t.Errorf("%q is there after %d runs", got, runs)
+	}
+}
+
+// A batch whose updates meet others without end keeps its writer, and those who wait behind it, no longer than one update would.
+func TestABatchIsGivenUpAsAWhole(t *testing.T) {
+	if pgserver.Wanted == nil {
+		t.Skip("about databases that copies share")
+	}
+	f := openForBatches(t)
+	usual := settleFor
+	settleFor = time.Second
+	t.Cleanup(func() { settleFor = usual })
+	hold, held := make(chan struct{}), make(chan struct{})
+	var first sync.Once
+	var all sync.WaitGroup
+	all.Go(func() {
+		if err := f.Update(t.Context(), func(*Tx) error { first.Do(func() { close(held); <-hold }); return nil }); err != nil {
+			t.Error(err)
+		}
+	})
+	<-held
+	const updates = 6
+	for range updates {
+		all.Go(func() {
+			err := f.Update(t.Context(), func(tx *Tx) error {
+				tx.w.broken = errConflict // as if another copy were always first
+				return nil
+			})
+			if !errors.Is(err, ErrUnavailable) {
+				t.Error(err)
+			}
+		})
+	}
+	for len(f.jobs) < updates {
+		runtime.Gosched()
+	}
+	began := time.Now()
+	close(hold)
+	all.Wait()
+	if took := time.Since(began); took > updates*settleFor/2 {
+		t.Errorf("the writer was kept for %s", took)
+	}
+	f.update(t, func(tx *Tx) error { return put(tx, "later") })
 }

@@ -22,8 +22,8 @@ var pgWriters = 4
 
 const pgReaders = 12
 
-// settleFor is how long an update may run again, because of others or of lost connections, before it is given up.
-const settleFor = 10 * time.Second
+// settleFor is how long a batch may run again, because of others or of lost connections, before what is left of it is given up.
+var settleFor = 10 * time.Second
 
 // viewFor is how long a view may take, with its waiting for a connection.
 var viewFor = 10 * time.Second

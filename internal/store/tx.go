@@ -67,6 +67,9 @@ func (tx *Tx) savepoint(name string, fn func() error) error {
 	if undo {
 		tx.after = tx.after[:wanted]
 	}
+	if tx.w != nil && tx.w.broken != nil {
+		return err // all of it is rolled back, and there may be no connection any more
+	}
 	if tx.w != nil && tx.db.lite == nil {
 		if tx.w.sends == sends {
 			// The savepoint has not been sent, nor anything since: it is as if it had not been wanted.
@@ -320,7 +323,7 @@ func (tx *Tx) translate(err error) error {
 		}
 		return err
 	}
-	if tx.aborted != nil {
+	if err == tx.aborted {
 		return err
 	}
 	if tx.w != nil {

@@ -79,7 +79,14 @@ func (w *writer) batch(j *job) {
 		}
 		batch = append(batch, next)
 	}
-	err := w.settle(&batch, join)
+	// The batch must end whatever becomes of one caller: its context ends the waiting, not the writing.
+	ctx := context.Background()
+	if w.db.lite == nil {
+		var cancel context.CancelFunc
+		ctx, cancel = context.WithTimeout(ctx, settleFor)
+		defer cancel()
+	}
+	err := w.settle(ctx, &batch, join)
 	if w.db.Observer != nil {
 		w.db.Observer.Committed(len(batch), time.Since(began))
 	}
@@ -106,32 +113,26 @@ func (w *writer) batch(j *job) {
 // Savepoints cost SQLite copies of the pages that are written, and PostgreSQL round trips, so that at first it does without: where
 // nothing has to be undone, as with nearly every batch, none is missed. Where an update must be undone, the whole batch is, and runs
 // again with savepoints.
-func (w *writer) settle(batch *[]*job, more bool) (err error) {
-	// The batch must end whatever becomes of one caller: its context ends the waiting, not the writing.
-	ctx := context.Background()
-	if w.db.lite == nil {
-		var cancel context.CancelFunc
-		ctx, cancel = context.WithTimeout(ctx, settleFor)
-		defer cancel()
-	}
+func (w *writer) settle(ctx context.Context, batch *[]*job, more bool) (err error) {
 	for try := 0; ; try++ {
-		if err = w.connect(ctx); err == nil {
-			err = w.together(ctx, batch, more)
-			if errors.Is(err, errUndo) && len(*batch) > 1 {
-				w.retried("batch_undone")
-				err = w.apart(ctx, *batch)
-			}
-			more = false
-			if errors.Is(err, errPiped) && len(*batch) > 1 {
-				return w.singly(*batch) // whose statement it was is not known
-			}
+		if err = ctx.Err(); err != nil {
+			return fmt.Errorf("%w: %w", ErrUnavailable, err)
+		}
+		err = w.together(ctx, batch, more)
+		if errors.Is(err, errUndo) && len(*batch) > 1 {
+			w.retried("batch_undone")
+			err = w.apart(ctx, *batch)
+		}
+		more = false
+		if errors.Is(err, errPiped) && len(*batch) > 1 {
+			return w.singly(ctx, *batch) // whose statement it was is not known
 		}
 		conflict := errors.Is(err, errConflict)
 		if !conflict && !errors.Is(err, errLost) {
 			return err
 		}
 		if conflict && try == 2 && len(*batch) > 1 {
-			return w.singly(*batch)
+			return w.singly(ctx, *batch)
 		}
 		if conflict {
 			w.retried("conflict")
@@ -157,11 +158,11 @@ func (w *writer) retried(reason string) {
 	}
 }
 
-// singly gives each update a transaction of its own, as together they keep meeting others' work.
-func (w *writer) singly(batch []*job) error {
+// singly gives each update a transaction of its own, as together they keep meeting others' work. What ctx leaves is for all of them.
+func (w *writer) singly(ctx context.Context, batch []*job) error {
 	queued := false
 	for _, j := range batch {
-		if err := w.settle(&[]*job{j}, false); err != nil && !errors.Is(err, errUndo) {
+		if err := w.settle(ctx, &[]*job{j}, false); err != nil && !errors.Is(err, errUndo) {
 			j.err = err
 		}
 		queued = queued || w.queued
@@ -247,7 +248,7 @@ func (w *writer) apart(ctx context.Context, batch []*job) error {
 func (w *writer) transaction(ctx context.Context, fn func() error) error {
 	w.broken, w.queued = nil, false
 	if err := w.open(ctx); err != nil {
-		return fmt.Errorf("begin: %w", w.failed(err))
+		return fmt.Errorf("begin: %w", err)
 	}
 	err := fn()
 	if err == nil {
@@ -293,6 +294,9 @@ func (w *writer) commit(ctx context.Context) error {
 func (w *writer) open(ctx context.Context) error {
 	if w.db.lite != nil {
 		return w.exec(ctx, w.begin)
+	}
+	if err := w.connect(ctx); err != nil {
+		return err
 	}
 	w.pipe, w.sent = append(w.pipe[:0], piped{text: w.begin}), false
 	return nil
