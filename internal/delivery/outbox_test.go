@@ -74,7 +74,7 @@ func (o *memoryOutbox) Claim(_ context.Context, now time.Time, lease time.Durati
 func (o *memoryOutbox) note(id string) *memoryRow {
 	r := o.find(id)
 	switch {
-	case r.Attempts == 0:
+	case r.leased.IsZero():
 		o.t.Errorf("%s was noted and never claimed", id)
 	case time.Now().After(r.leased):
 		o.t.Errorf("%s was noted %v after its lease", id, time.Since(r.leased))
@@ -155,6 +155,16 @@ func (o *memoryOutbox) Failed(ctx context.Context, id string, at time.Time, perm
 	} else if at.Before(time.Now()) {
 		o.t.Errorf("%s is due in the past", id)
 	}
+	return nil
+}
+
+func (o *memoryOutbox) PutBack(ctx context.Context, id string, at time.Time, reason string) error {
+	if err := o.Failed(ctx, id, at, false, reason); err != nil {
+		return err
+	}
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	o.find(id).Attempts--
 	return nil
 }
 

@@ -15,7 +15,7 @@ import (
 type Item struct {
 	ID      string
 	Message Message
-	// Attempts counts how often it was claimed, this time included.
+	// Attempts counts how often it was claimed and not put back, this time included.
 	Attempts int
 	// ExpiresAt is when it is of no use any more; zero is never.
 	ExpiresAt time.Time
@@ -34,6 +34,8 @@ type Outbox interface {
 	// Failed makes a message due again at the time given, or ends it if the failure is permanent. It does nothing if
 	// the message has ended already.
 	Failed(ctx context.Context, id string, at time.Time, permanent bool, reason string) error
+	// PutBack makes a message due again that was claimed and not tried: that was no attempt. It does nothing if the message has ended already.
+	PutBack(ctx context.Context, id string, at time.Time, reason string) error
 	// Spend takes a message from budgets, once however often it is called for one message, or tells that one of them has nothing left.
 	Spend(ctx context.Context, id string, uses []Use) (Spent, error)
 	// Report notes how a message fared after it was sent. known is false if no message was sent under that id.
@@ -303,7 +305,9 @@ func expired(item Item, at time.Time) bool {
 // fail notes a failure and when to try again. A message that will have expired by then is given up now.
 func (w *Worker) fail(ctx context.Context, item Item, cause error) error {
 	next := w.Now().Add(backoff(item.Attempts))
-	if wait := (*Wait)(nil); errors.As(cause, &wait) {
+	wait := (*Wait)(nil)
+	untried := errors.As(cause, &wait)
+	if untried {
 		next = wait.Until.Add(rand.N(2 * time.Second))
 	}
 	permanent := errors.Is(cause, ErrPermanent) || expired(item, next)
@@ -312,7 +316,12 @@ func (w *Worker) fail(ctx context.Context, item Item, cause error) error {
 		return nil
 	}
 	w.Logger.Warn("message not sent", "message", item.ID, "channel", item.Message.Channel, "attempt", item.Attempts, "permanent", permanent, "reason", reason)
-	return w.note(ctx, item, func(ctx context.Context) error { return w.Outbox.Failed(ctx, item.ID, next, permanent, reason) })
+	return w.note(ctx, item, func(ctx context.Context) error {
+		if untried && !permanent {
+			return w.Outbox.PutBack(ctx, item.ID, next, reason)
+		}
+		return w.Outbox.Failed(ctx, item.ID, next, permanent, reason)
+	})
 }
 
 // putBack makes a message due again that was claimed but not tried.
@@ -321,7 +330,7 @@ func (w *Worker) putBack(ctx context.Context, item Item, after time.Duration) {
 		return
 	}
 	_ = w.note(ctx, item, func(ctx context.Context) error {
-		return w.Outbox.Failed(ctx, item.ID, w.Now().Add(after), false, "put back")
+		return w.Outbox.PutBack(ctx, item.ID, w.Now().Add(after), "put back")
 	})
 }
 

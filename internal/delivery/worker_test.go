@@ -276,6 +276,26 @@ func TestASlowBacklogIsSentOnceWithinItsLeases(t *testing.T) {
 	})
 }
 
+// What waits for its turn was not tried, and waits no longer after its first failure for that.
+func TestABacklogIsNoAttempt(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		o := newOutbox(t)
+		for i := range 4 * (senders + waiting) {
+			o.queue(fmt.Sprint("m-", i), ChannelSMS, 0)
+		}
+		sms := &carrierFunc{send: func(context.Context, Message) error { time.Sleep(sendTimeout - time.Second); return nil }}
+		stop := run(t, newWorker(o, &carrierFunc{}, sms))
+		time.Sleep(10 * time.Minute)
+		synctest.Wait()
+		for i := range 4 * (senders + waiting) {
+			if r := o.row(fmt.Sprint("m-", i)); r.state != "sent" || r.Attempts != 1 {
+				t.Fatalf("%s is %s after %d attempts", r.ID, r.state, r.Attempts)
+			}
+		}
+		stop()
+	})
+}
+
 func TestWakeIsFasterThanPoll(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		o := newOutbox(t)

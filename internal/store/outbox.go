@@ -163,3 +163,10 @@ func (db *DB) Failed(ctx context.Context, id string, at time.Time, permanent boo
 		return tx.run(`UPDATE outbox SET due_at = $2, reason = $3 WHERE id = $1 AND state = 'queued'`, id, millis(at), reason)
 	})
 }
+
+// PutBack makes a message due again that was claimed and not tried: that was no attempt.
+func (db *DB) PutBack(ctx context.Context, id string, at time.Time, reason string) error {
+	return db.Update(ctx, func(tx *Tx) error {
+		return tx.run(`UPDATE outbox SET due_at = $2, reason = $3, attempts = attempts - 1 WHERE id = $1 AND state = 'queued' AND attempts > 0`, id, millis(at), reason)
+	})
+}

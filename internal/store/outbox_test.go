@@ -172,6 +172,24 @@ func TestTheFirstFinalWordOnAMessageStays(t *testing.T) {
 	}
 }
 
+func TestWhatIsPutBackWasNotTried(t *testing.T) {
+	f := open(t)
+	f.queueSMS(t, 1, "+447700900078")
+	for range 3 {
+		items, err := f.Claim(t.Context(), f.clock(), time.Minute, 10)
+		if err != nil || len(items) != 1 || items[0].Attempts != 1 {
+			t.Fatal(items, err)
+		}
+		if err := f.PutBack(t.Context(), items[0].ID, f.clock().Add(time.Second), "put back"); err != nil {
+			t.Fatal(err)
+		}
+		if items, err := f.Claim(t.Context(), f.clock(), time.Minute, 10); err != nil || len(items) != 0 {
+			t.Fatalf("due too soon: %v, %v", items, err)
+		}
+		f.advance(time.Second)
+	}
+}
+
 // gateway takes what it is handed, unless it is away.
 type gateway struct {
 	mu   sync.Mutex
