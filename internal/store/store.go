@@ -1,8 +1,8 @@
 // Package store is the database: one file per noun, plain SQL, one transaction type.
 //
-// Everything that changes goes through DB.Update. On SQLite one writer runs the waiting updates one after
-// another and makes them durable with one commit (synchronous=FULL); one that fails is undone alone. An update
-// is answered only after the commit that holds it. Rules live in the packages that call this one, not here.
+// Everything that changes goes through DB.Update. On SQLite one writer, on PostgreSQL a few in each copy, run the waiting
+// updates one after another and make them durable with one commit; one that fails is undone alone. An update is answered
+// only after the commit that holds it. Rules live in the packages that call this one, not here.
 package store
 
 import (
