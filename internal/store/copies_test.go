@@ -2,10 +2,15 @@ package store
 
 import (
 	"context"
+	"crypto/sha256"
 	"errors"
+	"fmt"
+	"path"
 	"runtime"
+	"slices"
 	"sync"
 	"testing"
+	"testing/fstest"
 	"time"
 
 	"countersign/internal/testkit/pgserver"
@@ -156,4 +161,32 @@ func TestABatchIsGivenUpAsAWhole(t *testing.T) {
 		t.Errorf("the writer was kept for %s", took)
 	}
 	f.update(t, func(tx *Tx) error { return put(tx, "later") })
+}
+
+// What a request may take on a connection is too short for an index over a large table.
+func TestAMigrationHasTheTimeThatItTakes(t *testing.T) {
+	if pgserver.Wanted == nil {
+		t.Skip("about limits of connections")
+	}
+	f := open(t)
+	db, _, err := connect(t.Context(), f.path+"&statement_timeout=1000")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer db.Close()
+	files := fstest.MapFS{}
+	for name, text := range migrationsOf(t, "postgres") {
+		files["migrations/postgres/"+name] = &fstest.MapFile{Data: []byte(text)}
+	}
+	const later = "9999_later.sql"
+	for name := range files { // those that were applied are not what is looked at
+		f.update(t, func(tx *Tx) error {
+			return tx.run(`UPDATE migrations SET checksum = $1 WHERE name = $2`, fmt.Sprintf("%x", sha256.Sum256(files[name].Data)), path.Base(name))
+		})
+	}
+	files["migrations/postgres/"+later] = &fstest.MapFile{Data: []byte(`SELECT pg_sleep(1.5)`)}
+	done, err := migrateOnce(t.Context(), db, files, "postgres", f.clock())
+	if err != nil || !slices.Equal(done, []string{later}) {
+		t.Errorf("applied %v, %v", done, err)
+	}
 }

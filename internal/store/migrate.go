@@ -27,7 +27,7 @@ var migrations embed.FS
 // A migration that comes after a release must leave what the copies of that release need: they serve while it is applied, and after.
 func migrate(ctx context.Context, db *sql.DB, dialect string, now time.Time) (applied []string, err error) {
 	for try := 0; ; try++ {
-		applied, err = migrateOnce(ctx, db, dialect, now)
+		applied, err = migrateOnce(ctx, db, migrations, dialect, now)
 		if c := code(err); try < 20 && (conflicts(err) || c == "42P07" || c == "42710" || c == "XX000") {
 			select {
 			case <-time.After(time.Duration(10+rand.IntN(50)) * time.Millisecond):
@@ -39,9 +39,9 @@ func migrate(ctx context.Context, db *sql.DB, dialect string, now time.Time) (ap
 	}
 }
 
-func migrateOnce(ctx context.Context, db *sql.DB, dialect string, now time.Time) (done []string, err error) {
+func migrateOnce(ctx context.Context, db *sql.DB, files fs.FS, dialect string, now time.Time) (done []string, err error) {
 	folder := path.Join("migrations", dialect)
-	names, err := fs.ReadDir(migrations, folder)
+	names, err := fs.ReadDir(files, folder)
 	if err != nil {
 		return nil, err
 	}
@@ -50,6 +50,12 @@ func migrateOnce(ctx context.Context, db *sql.DB, dialect string, now time.Time)
 		return nil, err
 	}
 	defer tx.Rollback()
+	if dialect == "postgres" {
+		// An index over a large table takes its time. Locks are still not waited for: whoever serves would wait behind.
+		if _, err := tx.ExecContext(ctx, `SET LOCAL statement_timeout = 0`); err != nil {
+			return nil, err
+		}
+	}
 	if _, err := tx.ExecContext(ctx, `CREATE TABLE IF NOT EXISTS migrations (name TEXT PRIMARY KEY, checksum TEXT NOT NULL, applied_at BIGINT NOT NULL)`); err != nil {
 		return nil, err
 	}
@@ -57,7 +63,7 @@ func migrateOnce(ctx context.Context, db *sql.DB, dialect string, now time.Time)
 		return nil, err
 	}
 	for _, entry := range names {
-		text, err := migrations.ReadFile(path.Join(folder, entry.Name()))
+		text, err := fs.ReadFile(files, path.Join(folder, entry.Name()))
 		if err != nil {
 			return nil, err
 		}
