@@ -77,45 +77,27 @@ func TestAConnectionLostWithinASavepointIsReplaced(t *testing.T) {
 		t.Skip("about connections")
 	}
 	f := openForBatches(t)
-	hold, held := make(chan struct{}), make(chan struct{})
-	var first sync.Once
-	var all sync.WaitGroup
-	all.Go(func() {
-		if err := f.Update(t.Context(), func(*Tx) error { first.Do(func() { close(held); <-hold }); return nil }); err != nil {
-			t.Error(err)
-		}
-	})
-	<-held
+	boom := errors.New("boom")
 	runs := 0
-	all.Go(func() {
+	f.oneBatch(t, func() {
 		if err := f.Update(t.Context(), func(tx *Tx) error {
 			if runs++; runs == 2 { // the first was undone for the neighbour's sake
 				var ended bool
-				if err := tx.row([]any{&ended}, `SELECT pg_terminate_backend(pg_backend_pid())`); err == nil {
+				err := tx.row([]any{&ended}, `SELECT pg_terminate_backend(pg_backend_pid())`)
+				if err == nil {
 					t.Error("the connection lives on")
-				} else {
-					return err
 				}
+				return err
 			}
 			return put(tx, "good")
 		}); err != nil {
 			t.Error(err)
 		}
-	})
-	for len(f.jobs) < 1 {
-		runtime.Gosched()
-	}
-	boom := errors.New("boom")
-	all.Go(func() {
+	}, func() {
 		if err := f.Update(t.Context(), func(tx *Tx) error { return errors.Join(put(tx, "bad"), boom) }); !errors.Is(err, boom) {
 			t.Error(err)
 		}
 	})
-	for len(f.jobs) < 2 {
-		runtime.Gosched()
-	}
-	close(hold)
-	all.Wait()
 	if got := f.names(t); got != "good" || runs < 3 {
 		t.Errorf("%q is there after %d runs", got, runs)
 	}
@@ -130,33 +112,18 @@ func TestABatchIsGivenUpAsAWhole(t *testing.T) {
 	usual := settleFor
 	settleFor = time.Second
 	t.Cleanup(func() { settleFor = usual })
-	hold, held := make(chan struct{}), make(chan struct{})
-	var first sync.Once
-	var all sync.WaitGroup
-	all.Go(func() {
-		if err := f.Update(t.Context(), func(*Tx) error { first.Do(func() { close(held); <-hold }); return nil }); err != nil {
+	const updates = 6
+	meets := func() {
+		err := f.Update(t.Context(), func(tx *Tx) error {
+			tx.w.broken = errConflict // as if another copy were always first
+			return nil
+		})
+		if !errors.Is(err, ErrUnavailable) {
 			t.Error(err)
 		}
-	})
-	<-held
-	const updates = 6
-	for range updates {
-		all.Go(func() {
-			err := f.Update(t.Context(), func(tx *Tx) error {
-				tx.w.broken = errConflict // as if another copy were always first
-				return nil
-			})
-			if !errors.Is(err, ErrUnavailable) {
-				t.Error(err)
-			}
-		})
-	}
-	for len(f.jobs) < updates {
-		runtime.Gosched()
 	}
 	began := time.Now()
-	close(hold)
-	all.Wait()
+	f.oneBatch(t, slices.Repeat([]func(){meets}, updates)...)
 	if took := time.Since(began); took > updates*settleFor/2 {
 		t.Errorf("the writer was kept for %s", took)
 	}

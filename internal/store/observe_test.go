@@ -3,7 +3,6 @@ package store
 import (
 	"context"
 	"errors"
-	"runtime"
 	"slices"
 	"sync"
 	"testing"
@@ -62,24 +61,11 @@ func TestWhatIsWantedAfterwardsIsDoneOnceAndOnlyForWhatIsDurable(t *testing.T) {
 			return nil
 		},
 	}
-	// One update holds the writer until all others wait, so that they share a batch, which has to run twice.
-	hold, held := make(chan struct{}), make(chan struct{})
-	var once sync.Once
-	var all sync.WaitGroup
-	all.Go(func() {
-		if err := f.Update(t.Context(), func(*Tx) error { once.Do(func() { close(held); <-hold }); return nil }); err != nil {
-			t.Error(err)
-		}
-	})
-	<-held
+	var updates []func()
 	for _, fn := range cases {
-		all.Go(func() { _ = f.Update(t.Context(), fn) })
+		updates = append(updates, func() { _ = f.Update(t.Context(), fn) })
 	}
-	for f.Waiting() < len(cases) {
-		runtime.Gosched()
-	}
-	close(hold)
-	all.Wait()
+	f.oneBatch(t, updates...)
 	for _, name := range []string{"good", "kept", "cleaned", "inner", "partly", "inner kept"} {
 		if done[name] != 1 {
 			t.Errorf("%s: done %d times, want once", name, done[name])

@@ -60,6 +60,28 @@ func openForBatches(t *testing.T) *fixture {
 	return open(t)
 }
 
+// oneBatch makes updates, each begun by one of the functions, that wait in their order until all do, so that they share a batch.
+func (f *fixture) oneBatch(t *testing.T, updates ...func()) {
+	t.Helper()
+	hold, held := make(chan struct{}), make(chan struct{})
+	var first sync.Once // an update may run twice
+	var all sync.WaitGroup
+	all.Go(func() {
+		if err := f.Update(context.Background(), func(*Tx) error { first.Do(func() { close(held); <-hold }); return nil }); err != nil {
+			t.Error(err)
+		}
+	})
+	<-held
+	for i, update := range updates {
+		all.Go(update)
+		for f.Waiting() <= i {
+			runtime.Gosched()
+		}
+	}
+	close(hold)
+	all.Wait()
+}
+
 func open(t *testing.T) *fixture {
 	t.Helper()
 	keys, err := secret.ParseKeys(secret.NewMaster())
@@ -133,19 +155,10 @@ func TestAFailureUndoesItsOwnUpdateOnly(t *testing.T) {
 		"wrong":   {func(tx *Tx) error { return errors.Join(put(tx, "wrong"), tx.run(`INSERT INTO nowhere VALUES (1)`)) }, "nowhere"},
 		"double":  {func(tx *Tx) error { return errors.Join(put(tx, "double"), put(tx, "double")) }, ErrExists.Error()},
 	}
-	// The first holds the writer until all others wait, so that they share one commit.
-	hold, held := make(chan struct{}), make(chan struct{})
-	var first sync.Once // an update may run twice
-	var all sync.WaitGroup
-	all.Go(func() {
-		if err := f.Update(context.Background(), func(*Tx) error { first.Do(func() { close(held); <-hold }); return nil }); err != nil {
-			t.Error(err)
-		}
-	})
-	<-held
+	var updates []func()
 	for name, c := range cases {
 		for i := range 5 {
-			all.Go(func() {
+			updates = append(updates, func() {
 				fn := c.fn
 				if name == "kept" {
 					fn = func(tx *Tx) error { return put(tx, fmt.Sprint("kept", i)) }
@@ -159,11 +172,7 @@ func TestAFailureUndoesItsOwnUpdateOnly(t *testing.T) {
 			})
 		}
 	}
-	for len(f.jobs) < 5*len(cases) {
-		runtime.Gosched()
-	}
-	close(hold)
-	all.Wait()
+	f.oneBatch(t, updates...)
 	if got, want := f.names(t), "kept0 kept1 kept2 kept3 kept4 refused0 refused1 refused2 refused3 refused4"; got != want {
 		t.Errorf("%s, want %s", got, want)
 	}
@@ -246,31 +255,15 @@ func TestViewSeesOneSnapshot(t *testing.T) {
 // Two updates of one batch meet the same unique key; the second fails, and with it nothing but itself.
 func TestABatchRunsAgainWhereOneFails(t *testing.T) {
 	f := openForBatches(t)
-	hold, held := make(chan struct{}), make(chan struct{})
-	var first sync.Once
 	runs := map[string]int{} // by the writer alone
-	var all sync.WaitGroup
-	all.Go(func() {
-		if err := f.Update(context.Background(), func(*Tx) error {
-			first.Do(func() { close(held); <-hold })
-			return nil
-		}); err != nil {
-			t.Error(err)
-		}
-	})
-	<-held
-	all.Go(func() {
+	f.oneBatch(t, func() {
 		if err := f.Update(context.Background(), func(tx *Tx) error {
 			runs["good"]++
 			return put(tx, "good")
 		}); err != nil {
 			t.Error(err)
 		}
-	})
-	for len(f.jobs) < 1 {
-		runtime.Gosched()
-	}
-	all.Go(func() {
+	}, func() {
 		err := f.Update(context.Background(), func(tx *Tx) error {
 			runs["bad"]++
 			tx.w.queued = true
@@ -280,11 +273,6 @@ func TestABatchRunsAgainWhereOneFails(t *testing.T) {
 			t.Error(err)
 		}
 	})
-	for len(f.jobs) < 2 {
-		runtime.Gosched()
-	}
-	close(hold)
-	all.Wait()
 	if runs["good"] != 2 || runs["bad"] != 2 {
 		t.Errorf("runs: %v", runs)
 	}
