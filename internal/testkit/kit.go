@@ -98,9 +98,14 @@ func Open(t testing.TB, path string, clock *Clock, changes ...func(*app.Config))
 	for _, change := range changes {
 		change(&config)
 	}
+	watch := alone{func(what string) { t.Error(what) }}
+	config.Clock = watch.clock(config.Clock)
 	a, err := app.New(t.Context(), config)
 	if err != nil {
 		t.Fatal(err)
+	}
+	if a.DB.Observer == nil {
+		a.DB.Observer = watch
 	}
 	outside.handler = a.Handler
 	k := &Kit{T: t, Outside: outside, App: a, Clock: clock, Keys: config.Keys, Inbox: inbox, Path: path, Recordings: config.Recordings, Limits: config.Limits, Server: httptest.NewServer(a.Handler)}
