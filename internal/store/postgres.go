@@ -7,8 +7,10 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"net"
 	"net/url"
+	"slices"
 	"strings"
 	"time"
 
@@ -77,6 +79,10 @@ func (db *DB) openPostgres(ctx context.Context, location string) error {
 // connectPostgres makes a pool, and asks the server who it is.
 func connectPostgres(ctx context.Context, location string) (*sql.DB, error) {
 	config, err := pgx.ParseConfig(location)
+	var file *fs.PathError
+	if errors.As(err, &file) {
+		return nil, fmt.Errorf("the address of the database names a file that cannot be read: %w", file)
+	}
 	if err != nil {
 		return nil, errors.New("the address of the database is not one: want postgres://USER@HOST:PORT/NAME?sslmode=verify-full, the password by PGPASSWORD or PGPASSFILE")
 	}
@@ -110,15 +116,22 @@ func connectPostgres(ctx context.Context, location string) (*sql.DB, error) {
 	return pool, nil
 }
 
-// withoutSecrets keeps what a driver says of an address out of logs: it names user and host, and some versions more.
+// withoutSecrets keeps what a driver says of a database's address and of rows out of logs. Of a connection that cannot be made it says why, for each host
+// that was tried: an authority that is not known, a wrong name or port, and a password that is refused are mended in different places.
 func withoutSecrets(err error) error {
+	var connect *pgconn.ConnectError
+	if errors.As(err, &connect) {
+		var why []string
+		for _, line := range strings.Split(connect.Unwrap().Error(), "\n") {
+			if !slices.Contains(why, line) {
+				why = append(why, line)
+			}
+		}
+		return fmt.Errorf("%w: %s", ErrUnavailable, strings.Join(why, "; "))
+	}
 	var refused *pgconn.PgError
 	if errors.As(err, &refused) {
 		return fmt.Errorf("PostgreSQL says %q (%s)", refused.Message, refused.Code)
-	}
-	var connect *pgconn.ConnectError
-	if errors.As(err, &connect) {
-		return fmt.Errorf("%w: no connection", ErrUnavailable)
 	}
 	return err
 }
