@@ -46,7 +46,7 @@ var settings = []setting{
 	{"origin", "", "web origins served, exactly as browsers send them, separated by commas; the first is put into links. https, or http://localhost"},
 	{"rp-id", "", "WebAuthn relying party id: a domain that every origin is at or below. It is for the life of every passkey. Default: the first origin's host"},
 	{"name", "Countersign", "name of the service, as people and password managers see it"},
-	{"database", "countersign.db", "path of an SQLite file, or postgres://USER@HOST:PORT/NAME?sslmode=verify-full, which any number of copies share; the password by PGPASSWORD or PGPASSFILE"},
+	{"database", "countersign.db", "path of an SQLite file, or postgres://USER@HOST:PORT/NAME?sslmode=verify-full, which any number of copies share (&sslrootcert=FILE where its authority is your own); the password by PGPASSWORD or PGPASSFILE"},
 	{"master-key-file", "", "file with the master key, 64 hexadecimal digits; further lines are former keys that still open (make one with: countersign keys new)"},
 	{"master-key", "", "the master key itself, where no file can be mounted. As a flag it would show in process lists: use the environment"},
 	{"trusted-proxies", "", "address ranges (CIDR) of proxies whose X-Forwarded-For is believed, separated by commas"},
