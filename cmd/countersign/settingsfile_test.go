@@ -211,3 +211,15 @@ func TestTheUnitWaitsLongerThanAStopTakes(t *testing.T) {
 		t.Errorf("the unit waits %s, and a stop takes up to %s: %v", seconds, took, err)
 	}
 }
+
+// A start fails while the database is away, and then again: whoever starts machines after a power cut must not have to start each copy.
+func TestTheUnitIsStartedAgainHoweverOftenThatFails(t *testing.T) {
+	unit, err := os.ReadFile(filepath.Join("..", "..", "deploy", "systemd", "countersign.service"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	before, service, _ := strings.Cut(string(unit), "\n[Service]\n")
+	if !strings.Contains(before, "\nStartLimitIntervalSec=0\n") || !strings.Contains(service, "\nRestart=on-failure\n") {
+		t.Error("the unit gives up after some failed starts")
+	}
+}
