@@ -229,7 +229,7 @@ func (c *crowd) check(b *balancer) {
 	c.complaints(b)
 }
 
-// complaints tells what the copies had to say, and fails where it is more than that PostgreSQL was away.
+// complaints tells what the copies had to say, and fails where an update or a request panicked.
 func (c *crowd) complaints(b *balancer) {
 	said := map[string]int{}
 	message := regexp.MustCompile(`"msg":"([^"]*)".*"error":"(([^"\\]|\\.)*)"`)
