@@ -54,7 +54,7 @@ test-go: $(DIST)
 .PHONY: test-postgres
 test-postgres: $(DIST)
 	@scripts/need-postgres >/dev/null
-	COUNTERSIGN_TEST_DATABASE=postgres go test -timeout 20m ./internal/store ./internal/flowtest
+	COUNTERSIGN_TEST_DATABASE=postgres go test -count=1 -timeout 20m ./internal/store ./internal/flowtest
 
 ## chaos: copies and databases are killed under load, for CHAOS (90s); a checker tells what became of every answer
 CHAOS ?= 90s

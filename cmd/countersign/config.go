@@ -71,6 +71,7 @@ var settings = []setting{
 	{"hold-second-factor", "24h", "after an account older than a day goes from one factor to two; 24h or more"},
 	{"hold-unfrozen", "72h", "after unfreezing; 72h or more"},
 	{"new-address-wait", "0s", "how long a new address waits before anything is sent to it, by either way"},
+	{"hand-over-within", "24h", "how long an approved withdrawal waits for the payout system; after that it expires, and its amount is back on the balance; 1h to 720h"},
 	{"apps", "", "JSON file with the native clients, the newest version of each and the oldest that is allowed (docs/configuration.md has its form)"},
 	{"recordings", "", "where recordings of screens are kept, sealed: a folder, or s3://bucket/prefix. Default: the folder recordings beside the SQLite file; with PostgreSQL it must be given, as every copy has to reach it"},
 	{"s3-endpoint", "", "https address of the S3-compatible store. Default: Amazon's"},
@@ -149,6 +150,7 @@ func configure(v map[string]string, logger *slog.Logger) (app.Config, error) {
 		{"trusted-proxies", func() (err error) { c.TrustedProxies, err = prefixes(v["trusted-proxies"]); return err }},
 		{"log-addresses", func() (err error) { c.LogAddresses, err = app.ParseLogAddresses(v["log-addresses"]); return err }},
 		{"hold-…, no-passkey-for", func() (err error) { c.Policy, c.Holds, err = tightened(v); return err }},
+		{"hand-over-within", func() (err error) { c.HandOverLife, err = handOver(v["hand-over-within"]); return err }},
 		{"catalogue", func() (err error) { c.Catalogue, err = catalogue(v["catalogue"]); return err }},
 		{"apps", func() (err error) { c.Apps, err = apps(v["apps"]); return err }},
 		{"recordings, s3-…, recording-…, support-retention", func() error { return recordings(v, &c) }},
@@ -305,6 +307,14 @@ func tightened(v map[string]string) (policy.Table, policy.Holds, error) {
 		no = append(no, policy.Purpose(p))
 	}
 	return policy.Tighten(policy.Default(), h, no)
+}
+
+func handOver(text string) (time.Duration, error) {
+	d, err := time.ParseDuration(text)
+	if err != nil || d < time.Hour || d > 720*time.Hour {
+		return 0, fmt.Errorf("%q is not a span from 1h to 720h, such as 24h", text)
+	}
+	return d, nil
 }
 
 func catalogue(file string) (asset.Catalogue, error) {

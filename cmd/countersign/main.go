@@ -21,6 +21,7 @@ const usage = `countersign: log in with face or fingerprint, and approve a withd
   countersign keys new  print a new random master key
   countersign operators invite
                         invite somebody to the support desk, and print the link
+  countersign api-keys  create, list and revoke the keys of your payout system
   countersign migrate   apply the migrations that a database lacks; serve does so too
   countersign db copy   carry an SQLite database to PostgreSQL; db verify compares the two
   countersign decline   decline a requested withdrawal
@@ -61,6 +62,8 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) error {
 		return runKeys(rest, stdout)
 	case "operators":
 		return runOperators(ctx, rest, os.Getenv, time.Now, stdout, stderr)
+	case "api-keys":
+		return runAPIKeys(ctx, rest, os.Getenv, time.Now, stdout, stderr)
 	case "migrate":
 		return runMigrate(ctx, rest, os.Getenv, time.Now, stdout, stderr)
 	case "db":

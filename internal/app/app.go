@@ -4,6 +4,7 @@ package app
 import (
 	"cmp"
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -63,6 +64,8 @@ type Config struct {
 	Holds          policy.Holds
 	Limits         verification.Limits
 	Catalogue      asset.Catalogue
+	// HandOverLife is how long an approved withdrawal waits for the payout system; 0 is withdrawal.HandOverLife.
+	HandOverLife time.Duration
 	// Carriers deliver messages, by channel.
 	Carriers map[string]delivery.Carrier
 	// Spending bounds text messages; nil is delivery.DefaultSpending.
@@ -127,6 +130,9 @@ func New(ctx context.Context, c Config) (*App, error) {
 	if c.SupportRetention == 0 {
 		c.SupportRetention = support.DefaultRetention
 	}
+	if c.HandOverLife == 0 {
+		c.HandOverLife = withdrawal.HandOverLife
+	}
 	if c.Spending == nil {
 		c.Spending = delivery.DefaultSpending()
 	}
@@ -140,7 +146,7 @@ func New(ctx context.Context, c Config) (*App, error) {
 		Notifier:    notice.Notifier{Brand: delivery.Brand{Name: c.Name, Domain: c.RPID, BaseURL: c.Origins[0]}},
 		PasskeyList: account.ListPasskeys,
 	}
-	a.Withdrawals = &withdrawal.Service{Engine: a.Engine, Catalogue: c.Catalogue, Holds: c.Holds, Fiat: c.Fiat}
+	a.Withdrawals = &withdrawal.Service{Engine: a.Engine, Catalogue: c.Catalogue, Holds: c.Holds, HandOverLife: c.HandOverLife, Genuine: genuine, Fiat: c.Fiat}
 	a.Accounts = &account.Service{Engine: a.Engine, Holds: c.Holds, CancelOpen: a.Withdrawals.CancelOpen}
 	a.Engine.Actions = a.Accounts.Actions()
 	maps.Copy(a.Engine.Actions, a.Withdrawals.Actions())
@@ -182,6 +188,14 @@ func New(ctx context.Context, c Config) (*App, error) {
 		a.watch(c.Observer)
 	}
 	return a, nil
+}
+
+// genuine gives the details that an approval's document is about.
+func genuine(document []byte) (string, error) {
+	var d struct {
+		Details string `json:"details"`
+	}
+	return d.Details, json.Unmarshal(document, &d)
 }
 
 // recordings knows where recordings lie, and does not go there yet: Run does.

@@ -93,6 +93,11 @@ func (a AlertInfo) copy() eventCopy {
 			Title: "A withdrawal was declined", What: "Withdrawal declined", Lead: "Nothing was sent, and your balance is as it was.",
 			After: "If you did not ask for it, freeze your account.",
 		}
+	case "withdrawal.expired":
+		return eventCopy{
+			Title: "A withdrawal was not paid in time", What: "Withdrawal expired", Lead: "You approved it, and it was not paid out before its time was over. Nothing was sent, and your balance is as it was.",
+			After: "If you still want it, request it again.",
+		}
 	case "address.deleted":
 		return eventCopy{Title: "A withdrawal address was deleted", What: "Withdrawal address deleted", Change: true, Lead: "It is in your address book no more."}
 	case "withdrawal.approved":

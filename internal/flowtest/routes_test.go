@@ -33,6 +33,9 @@ var ofRecording = []string{"GET /v1/attempts/{id}", "GET /v1/recordings/{id}", "
 // ofCarrier are for whoever has an account's token at a carrier, and signs with it.
 var ofCarrier = []string{"POST /v1/carriers/{id}/status"}
 
+// ofBusiness are for whoever has an API key.
+func ofBusiness(rt httpapi.Route) bool { return rt.Access == httpapi.Business }
+
 // bodies are requests that their routes could serve, so that access alone decides.
 var bodies = map[string]string{
 	"POST /v1/registrations":              `{"email":"a@mail.example","password":"copper heron"}`,
@@ -99,6 +102,8 @@ func TestEveryRouteIsPublicOnPurposeOrRefusesStrangers(t *testing.T) {
 		want := "unauthenticated"
 		if slices.Contains(ofVerification, name) || slices.Contains(ofRecording, name) || slices.Contains(ofCarrier, name) {
 			want = "not_found"
+		} else if ofBusiness(rt) {
+			want = "api_key_invalid"
 		} else if rt.Access != httpapi.SignedIn && !atDesk(rt) {
 			t.Errorf("%s serves strangers, and nobody said so", name)
 		}
@@ -140,7 +145,7 @@ func TestAnotherAccountsThingsAreNotThere(t *testing.T) {
 	before := k.Dump("audit_events", "budgets", "settings", "sessions", "outbox")
 	n := 0
 	for _, rt := range (&httpapi.Server{}).Routes() {
-		if !strings.Contains(rt.Path, "{id}") || atDesk(rt) || slices.Contains(ofCarrier, rt.Method+" "+rt.Path) {
+		if !strings.Contains(rt.Path, "{id}") || atDesk(rt) || ofBusiness(rt) || slices.Contains(ofCarrier, rt.Method+" "+rt.Path) {
 			continue
 		}
 		n++
@@ -248,7 +253,7 @@ func TestBodiesAreBoundedAndJSON(t *testing.T) {
 		}
 		path := strings.ReplaceAll(rt.Path, "{id}", "x")
 		// Freezing would end the session; pieces of recordings have tests of their own.
-		if rt.Path == "/v1/account/freeze" || rt.Path == "/v1/recordings/{id}" || atDesk(rt) {
+		if rt.Path == "/v1/account/freeze" || rt.Path == "/v1/recordings/{id}" || atDesk(rt) || ofBusiness(rt) {
 			continue
 		}
 		own := "application/json"

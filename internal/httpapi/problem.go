@@ -72,6 +72,10 @@ var problems = map[string]problemType{
 	"details_changed":          {http.StatusConflict, "The details changed"},
 	"withdrawal_expired":       {http.StatusConflict, "The withdrawal expired"},
 	"withdrawal_not_requested": {http.StatusConflict, "The withdrawal is decided"},
+	"withdrawal_not_approved":  {http.StatusConflict, "The withdrawal is not to be paid"},
+	"details_mismatch":         {http.StatusConflict, "The details are not those that were approved"},
+	"approval_invalid":         {http.StatusConflict, "The approval does not hold"},
+	"api_key_invalid":          {http.StatusUnauthorized, "The API key is not valid"},
 	"idempotency_mismatch":     {http.StatusUnprocessableEntity, "The idempotency key was used for something else"},
 	"too_many_tickets":         {http.StatusConflict, "Too many requests are open"},
 	"ticket_full":              {http.StatusConflict, "The request is full"},
@@ -136,6 +140,9 @@ func (s *Server) problem(w http.ResponseWriter, rq *request, err error) {
 		status = http.StatusInternalServerError
 	}
 	w.Header().Set("Content-Type", "application/problem+json")
+	if r.Code == "api_key_invalid" {
+		w.Header().Set("WWW-Authenticate", "Bearer") // RFC 9110 section 11.6.1
+	}
 	w.WriteHeader(status)
 	w.Write(b)
 }

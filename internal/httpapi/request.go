@@ -25,11 +25,13 @@ type request struct {
 	id     string
 	route  string // its template: a path may hold an identifier
 	caller verification.Caller
-	desk   desk.Caller // on the routes of the desk
-	bearer bool        // the session's token came in an Authorization header
-	device string      // the browser's secret, to be set as a cookie where it is new
-	code   string      // of the problem answered
-	cause  error       // of an internal error
+	desk   desk.Caller   // on the routes of the desk
+	apiKey *store.APIKey // on the routes of the business
+	bearer bool          // the session's token came in an Authorization header
+	token  string        // what came there
+	device string        // the browser's secret, to be set as a cookie where it is new
+	code   string        // of the problem answered
+	cause  error         // of an internal error
 }
 
 func (rq *request) session() *store.Session { return rq.caller.Session }
@@ -72,7 +74,9 @@ func (s *Server) read(rq *request) error {
 	if !storable(token) {
 		token = "" // it names nobody
 	}
-	rq.bearer = bearer
+	if rq.bearer = bearer; bearer {
+		rq.token = token
+	}
 	session, err := s.Accounts.Authenticate(r.Context(), token)
 	rq.caller.Session = session
 	return err

@@ -110,6 +110,11 @@ func (s *Server) Routes() []Route {
 		{post, "/v1/desk/operators/{id}/end", Operator(desk.Operators), 0, take(s.endOperator)},
 		{post, "/v1/desk/operators/{id}/invite", Operator(desk.Operators), 0, take(s.inviteAgain)},
 
+		// For the business's payout system.
+		{get, "/v1/payouts", Business, 0, plain(s.payouts)},
+		{get, "/v1/payouts/{id}", Business, 0, plain(s.payout)},
+		{post, "/v1/payouts/{id}/hand-over", Business, 0, take(s.handOver)},
+
 		// For machines.
 		{post, "/v1/carriers/{id}/status", Public, 204, s.carrierStatus},
 		{get, "/openapi.json", Public, 0, plain(s.openapi)},
@@ -436,6 +441,24 @@ func (s *Server) cancelWithdrawal(ctx context.Context, rq *request, _ empty) (an
 func (s *Server) approval(ctx context.Context, rq *request) (any, error) {
 	document, err := s.Withdrawals.Proof(ctx, rq.caller, rq.http.PathValue("id"))
 	return raw{"application/json", document}, err
+}
+
+func (s *Server) payouts(ctx context.Context, rq *request) (any, error) {
+	cursor, limit, err := rq.page()
+	if err != nil {
+		return nil, err
+	}
+	return s.Withdrawals.ToHandOver(ctx, cursor, limit)
+}
+
+func (s *Server) payout(ctx context.Context, rq *request) (any, error) {
+	return s.Withdrawals.Payout(ctx, rq.http.PathValue("id"))
+}
+
+func (s *Server) handOver(ctx context.Context, rq *request, in struct {
+	Details *withdrawal.Details `json:"details"`
+}) (any, error) {
+	return s.Withdrawals.HandOver(ctx, rq.apiKey, rq.http.Header.Get("Idempotency-Key"), rq.http.PathValue("id"), in.Details)
 }
 
 func (s *Server) openapi(context.Context, *request) (any, error) {

@@ -160,6 +160,8 @@ var (
 	Browser = Access{who: "browser"}
 	// Public takes anybody.
 	Public = Access{who: "public"}
+	// Business takes the API key of one of the business's own systems. A session is nothing to it.
+	Business = Access{who: "business"}
 )
 
 // Operator takes an operator's session, of a role that has the permission. A customer's session is nothing to it.
@@ -225,6 +227,10 @@ func (s *Server) call(rt Route, rq *request, w http.ResponseWriter) (any, error)
 	case Browser:
 		rq.ensureDevice()
 	case Public:
+	case Business:
+		if rq.apiKey, err = s.Withdrawals.AuthenticateAPIKey(rq.http.Context(), rq.token); err != nil {
+			return nil, err
+		}
 	default:
 		if err := s.admit(rt, rq); err != nil {
 			return nil, err

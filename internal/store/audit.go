@@ -52,13 +52,14 @@ func (e *Event) fields() []any {
 const lastEvent = 1<<63 - 1
 
 // Events reads what an account's owner sees of its events, the newest first, that are older than the one named; 0 begins. Of what
-// operators did it has what changed something, and neither who it was, nor from where, nor why.
+// operators did it has what changed something, and neither who it was, nor from where, nor why. What a payout system was refused
+// is between it and the business.
 func (tx *Tx) Events(accountID string, before int64, limit int) ([]Event, error) {
 	if before == 0 {
 		before = lastEvent
 	}
 	return rows(tx, (*Event).fields, `SELECT id, account_id, kind, ok, at, session_id, CASE operator_id WHEN '' THEN browser ELSE '' END, CASE operator_id WHEN '' THEN address ELSE '' END, data, '', ''
-		FROM audit_events WHERE account_id = $1 AND id < $2 AND (operator_id = '' OR ok = 1 AND kind IN ('desk.sessions_ended', 'desk.hold')) ORDER BY id DESC LIMIT $3`,
+		FROM audit_events WHERE account_id = $1 AND id < $2 AND (operator_id = '' AND kind <> 'hand_over.refused' OR ok = 1 AND kind IN ('desk.sessions_ended', 'desk.hold')) ORDER BY id DESC LIMIT $3`,
 		accountID, before, limit)
 }
 
@@ -70,11 +71,11 @@ func (tx *Tx) AllEvents(accountID string, before int64, limit int) ([]Event, err
 	return rows(tx, (*Event).fields, `SELECT `+eventColumns+` FROM audit_events WHERE account_id = $1 AND id < $2 ORDER BY id DESC LIMIT $3`, accountID, before, limit)
 }
 
-// OperatorEvents reads what operators did, and whom the command invited, the newest first. The index is named, as by the key it would
+// OperatorEvents reads what operators did, whom the command invited, and the API keys that it made and revoked, the newest first. The index is named, as by the key it would
 // walk through everybody's events.
 func (tx *Tx) OperatorEvents(before int64, limit int) ([]Event, error) {
 	if before == 0 {
 		before = lastEvent
 	}
-	return rows(tx, (*Event).fields, `SELECT `+eventColumns+` FROM audit_events `+tx.byIndex("audit_events_of_desk")+`WHERE (operator_id <> '' OR kind = 'desk.operator_invited') AND id < $1 ORDER BY id DESC LIMIT $2`, before, limit)
+	return rows(tx, (*Event).fields, `SELECT `+eventColumns+` FROM audit_events `+tx.byIndex("audit_events_of_desk")+`WHERE (operator_id <> '' OR kind IN ('desk.operator_invited', 'api_key.created', 'api_key.revoked')) AND id < $1 ORDER BY id DESC LIMIT $2`, before, limit)
 }

@@ -34,17 +34,22 @@ type Withdrawal struct {
 	WaitsUntil     time.Time // a new address waits until then; zero if it does not
 	ApprovedWay    string
 	ApprovedName   string
+	ApprovedAt     time.Time // zero if it was not
+	HandOverUntil  time.Time // an approved one is handed over before then; zero before it is approved
+	HandedOverAt   time.Time
+	HandedOverBy   string // an API key's id
+	HandedOverKey  string // the idempotency key under which it was taken
 	Fingerprint    []byte // of the approval; nil if there is none
 	SignatureHash  []byte
 }
 
 const withdrawalColumns = `w.id, w.account_id, w.idempotency_key, w.request_hash, w.state, w.asset, w.network, w.address, w.memo, w.amount, w.fee, w.address_known, w.label,
-	w.requested_at, w.expires_at, w.decided_at, w.waits_until, w.approved_way, w.approved_name, a.fingerprint, a.signature_hash
+	w.requested_at, w.expires_at, w.decided_at, w.waits_until, w.approved_way, w.approved_name, coalesce(a.created_at, 0), w.hand_over_until, w.handed_over_at, w.handed_over_by, w.handed_over_key, a.fingerprint, a.signature_hash
 	FROM withdrawals w LEFT JOIN approvals a ON a.withdrawal_id = w.id`
 
 func (w *Withdrawal) fields() []any {
 	return []any{&w.ID, &w.AccountID, &w.IdempotencyKey, &w.RequestHash, &w.State, &w.Asset, &w.Network, &w.Address, &w.Memo, &w.Amount, &w.Fee, &w.AddressKnown, &w.Label,
-		at{&w.RequestedAt}, at{&w.ExpiresAt}, at{&w.DecidedAt}, at{&w.WaitsUntil}, &w.ApprovedWay, &w.ApprovedName, &w.Fingerprint, &w.SignatureHash}
+		at{&w.RequestedAt}, at{&w.ExpiresAt}, at{&w.DecidedAt}, at{&w.WaitsUntil}, &w.ApprovedWay, &w.ApprovedName, at{&w.ApprovedAt}, at{&w.HandOverUntil}, at{&w.HandedOverAt}, &w.HandedOverBy, &w.HandedOverKey, &w.Fingerprint, &w.SignatureHash}
 }
 
 func (tx *Tx) addressIndex(network, address string) []byte {
@@ -71,7 +76,7 @@ func (tx *Tx) WithdrawalByKey(accountID, key string) (*Withdrawal, error) {
 	return &w, tx.row(w.fields(), `SELECT `+withdrawalColumns+` WHERE w.account_id = $1 AND w.idempotency_key = $2`, accountID, key)
 }
 
-// WithdrawalOwner finds whose a withdrawal is: for the operator's commands only.
+// WithdrawalOwner finds whose a withdrawal is: for the business's own systems and commands only.
 func (tx *Tx) WithdrawalOwner(id string) (string, error) {
 	var owner string
 	return owner, tx.row([]any{&owner}, `SELECT account_id FROM withdrawals WHERE id = $1`, id)
@@ -99,6 +104,34 @@ func (tx *Tx) OpenWithdrawals(accountID string) ([]Withdrawal, error) {
 // OverdueWithdrawals reads requested withdrawals, of any account, whose deadline has passed.
 func (tx *Tx) OverdueWithdrawals(limit int) ([]Withdrawal, error) {
 	return rows(tx, (*Withdrawal).fields, `SELECT `+withdrawalColumns+` WHERE w.state = 'requested' AND w.expires_at <= $1 LIMIT $2`, millis(tx.Now), limit)
+}
+
+// OverdueHandOvers reads approved withdrawals, of any account, that nobody took in time.
+func (tx *Tx) OverdueHandOvers(limit int) ([]Withdrawal, error) {
+	return rows(tx, (*Withdrawal).fields, `SELECT `+withdrawalColumns+` WHERE w.state = 'approved' AND w.hand_over_until <= $1 LIMIT $2`, millis(tx.Now), limit)
+}
+
+// WithdrawalsToHandOver reads approved withdrawals, of any account, after the one named: the most urgent first.
+func (tx *Tx) WithdrawalsToHandOver(until time.Time, after string, limit int) ([]Withdrawal, error) {
+	return rows(tx, (*Withdrawal).fields, `SELECT `+withdrawalColumns+` WHERE w.state = 'approved' AND w.hand_over_until > $1 AND (w.hand_over_until > $2 OR w.hand_over_until = $2 AND w.id > $3)
+		ORDER BY w.hand_over_until, w.id LIMIT $4`, millis(tx.Now), millis(until), after, limit)
+}
+
+// WithdrawalByHandOver reads the withdrawal that an API key took under an idempotency key.
+func (tx *Tx) WithdrawalByHandOver(apiKey, key string) (*Withdrawal, error) {
+	var w Withdrawal
+	return &w, tx.row(w.fields(), `SELECT `+withdrawalColumns+` WHERE w.handed_over_by = $1 AND w.handed_over_key = $2 AND w.handed_over_by <> ''`, apiKey, key)
+}
+
+// HandOver moves an approved withdrawal to handed_over, once: false if it is not approved, or its time is over.
+func (tx *Tx) HandOver(id, apiKey, key string) (bool, error) {
+	return tx.once(`UPDATE withdrawals SET state = 'handed_over', handed_over_at = $2, handed_over_by = $3, handed_over_key = $4 WHERE id = $1 AND state = 'approved' AND hand_over_until > $2`,
+		id, millis(tx.Now), apiKey, key)
+}
+
+// SetHandOverUntil says until when an approved withdrawal may be handed over.
+func (tx *Tx) SetHandOverUntil(id string, until time.Time) error {
+	return tx.run(`UPDATE withdrawals SET hand_over_until = $2 WHERE id = $1`, id, millis(until))
 }
 
 // MoveWithdrawal changes the state, once: false if it is not in the state from.

@@ -115,6 +115,9 @@ func (s *Service) finishApproval(tx *store.Tx, c *verification.Completed) (*veri
 	if !ok {
 		return nil, refusal.New("withdrawal_not_requested", "This withdrawal was decided meanwhile.")
 	}
+	if err := tx.SetHandOverUntil(w.ID, tx.Now.Add(s.HandOverLife)); err != nil {
+		return nil, err
+	}
 	if err := book(tx, w, asset.Amount.Sub); err != nil {
 		return nil, err
 	}
@@ -282,7 +285,7 @@ func (s *Service) Decline(ctx context.Context, id, reason string) error {
 	})
 }
 
-// ExpireOverdue moves requested withdrawals whose deadline has passed to expired, 100 at most, and tells how many.
+// ExpireOverdue moves to expired what was requested, or approved, and whose deadline has passed: 100 of each at most. It tells how many.
 func (s *Service) ExpireOverdue(ctx context.Context) (n int, err error) {
 	err = s.Engine.DB.Update(ctx, func(tx *store.Tx) error {
 		overdue, err := tx.OverdueWithdrawals(100)
@@ -294,8 +297,9 @@ func (s *Service) ExpireOverdue(ctx context.Context) (n int, err error) {
 				return err
 			}
 		}
-		n = len(overdue)
-		return nil
+		late, err := s.expireHandOvers(tx)
+		n = len(overdue) + late
+		return err
 	})
 	return n, err
 }

@@ -1,7 +1,8 @@
 // Package withdrawal has the flow of money leaving: requested, reviewed, approved, and nothing twice.
 //
 //	requested ──approve──► approved ──hand over──► handed_over
-//	    │ │ │                 └─cancel (a freeze)─► cancelled
+//	    │ │ │                 ├─cancel (a freeze)─► cancelled
+//	    │ │ │                 └─expire────────────► expired
 //	    │ │ └─decline──► declined
 //	    │ └───cancel───► cancelled
 //	    └─────expire───► expired
@@ -40,6 +41,10 @@ type Service struct {
 	Engine    *verification.Engine
 	Catalogue asset.Catalogue
 	Holds     policy.Holds
+	// HandOverLife is how long an approved withdrawal waits for the payout system.
+	HandOverLife time.Duration
+	// Genuine checks an approval's document and gives the canonical details that it proves.
+	Genuine func(document []byte) (details string, err error)
 	// Fiat gives a demo figure for an amount; nil where no prices are known.
 	Fiat func(assetCode, amount string) (fiat asset.Amount, known bool)
 }

@@ -200,11 +200,26 @@ CREATE TABLE withdrawals (
   waits_until     BIGINT NOT NULL DEFAULT 0,
   approved_way    TEXT NOT NULL DEFAULT '',
   approved_name   TEXT NOT NULL DEFAULT '',
+  hand_over_until BIGINT NOT NULL DEFAULT 0,
+  handed_over_at  BIGINT NOT NULL DEFAULT 0,
+  handed_over_by  TEXT NOT NULL DEFAULT '',         -- an API key's id
+  handed_over_key TEXT NOT NULL DEFAULT '',         -- the idempotency key under which it was taken
   UNIQUE (account_id, idempotency_key)
 );
 CREATE INDEX withdrawals_by_account ON withdrawals (account_id, id);
 CREATE INDEX withdrawals_by_state ON withdrawals (state, expires_at);
 CREATE INDEX withdrawals_by_address ON withdrawals (account_id, network, address_index);
+CREATE INDEX withdrawals_to_hand_over ON withdrawals (hand_over_until, id) WHERE state = 'approved';
+CREATE UNIQUE INDEX withdrawals_by_hand_over ON withdrawals (handed_over_by, handed_over_key) WHERE handed_over_by <> '';
+
+-- By these the business's own systems are known. Of a key only its hash is kept.
+CREATE TABLE api_keys (
+  id          TEXT PRIMARY KEY,
+  secret_hash BYTEA NOT NULL UNIQUE,
+  name        TEXT NOT NULL,
+  created_at  BIGINT NOT NULL,
+  revoked_at  BIGINT NOT NULL DEFAULT 0
+);
 
 CREATE TABLE approvals (
   withdrawal_id   TEXT PRIMARY KEY REFERENCES withdrawals (id),

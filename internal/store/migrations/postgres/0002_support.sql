@@ -158,6 +158,6 @@ CREATE INDEX devices_by_hash ON devices (device_hash);
 -- Who of the operators did what, looking included. Its account reads of it only what concerns its owner (audit_events.internal).
 ALTER TABLE audit_events ADD COLUMN operator_id TEXT NOT NULL DEFAULT '';
 -- The desk's log, with the invitations of the command, which are no operator's.
-CREATE INDEX audit_events_of_desk ON audit_events (id) WHERE operator_id <> '' OR kind = 'desk.operator_invited';
+CREATE INDEX audit_events_of_desk ON audit_events (id) WHERE operator_id <> '' OR kind IN ('desk.operator_invited', 'api_key.created', 'api_key.revoked');
 
 CREATE INDEX approvals_by_time ON approvals (created_at);

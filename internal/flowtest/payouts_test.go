@@ -1,0 +1,255 @@
+package flowtest
+
+import (
+	"context"
+	"encoding/json"
+	"maps"
+	"strings"
+	"testing"
+	"time"
+
+	"countersign/internal/testkit"
+)
+
+// approved is a withdrawal that its owner approved by passkey.
+func approved(c *testkit.Customer, amount string) *testkit.Withdrawal {
+	c.Kit.T.Helper()
+	if c.Kit.Query(`SELECT count(*) FROM passkeys WHERE account_id = $1`, c.ID)[0] == "0" {
+		c.CreatePasskey()
+	}
+	w := c.Withdraw(amount)
+	c.Prove(c.Approval(w)).OK()
+	return w
+}
+
+func with(details map[string]any, name string, value any) map[string]any {
+	other := maps.Clone(details)
+	other[name] = value
+	return other
+}
+
+func TestAnApprovalIsConsumedOnceAndExactly(t *testing.T) {
+	t.Parallel()
+	k := testkit.New(t)
+	c, p := k.Full(), k.Payout()
+	w := approved(c, "20")
+	details := p.Details(w.ID)
+	// Whatever differs, by one character or by a way of writing the same, is not what was approved.
+	for _, other := range []struct {
+		name  string
+		value any
+		code  string
+	}{
+		{"amount", "21", "details_mismatch"}, {"amount", "20.0", "invalid_request"}, {"amount", "020", "invalid_request"}, {"amount", "2e1", "invalid_request"}, {"amount", 20, "invalid_request"},
+		{"fee", "0", "details_mismatch"}, {"address", "TXYZopYRdj2D9XRtbG411XZZ3kM5VkAeBf", "details_mismatch"}, {"memo", "x", "details_mismatch"}, {"asset", "usdt", "details_mismatch"},
+		{"network", "ethereum", "details_mismatch"}, {"account", c.ID + "x", "details_mismatch"}, {"withdrawal", w.ID + "x", "details_mismatch"}, {"relying_party", "evil.example", "details_mismatch"},
+		{"expires", "2026-01-01T00:00:00Z", "details_mismatch"}, {"expires", "tomorrow", "invalid_request"}, {"address", "", "invalid_request"}, {"address", "T\u200bX", "invalid_request"},
+	} {
+		var problem struct{ Field string }
+		p.HandOver(w.ID, "payment-0001", with(details, other.name, other.value)).Refused(other.code).Into(&problem)
+		if problem.Field != "details."+other.name {
+			t.Errorf("%s: the field is %q", other.name, problem.Field)
+		}
+	}
+	p.HandOver(w.ID, "payment-0001", nil).Refused("invalid_request")
+	p.HandOver(w.ID, "short", details).Refused("invalid_request")
+	p.HandOver(w.ID, "", details).Refused("invalid_request")
+	p.HandOver(w.ID[:len(w.ID)-1]+"0", "payment-0001", details).Refused("not_found")
+
+	type answer struct {
+		State, Details string
+		HandedOverBy   string `json:"handed_over_by"`
+		Approval       json.RawMessage
+	}
+	var first, again answer
+	p.HandOver(w.ID, "payment-0001", details).OK().Into(&first)
+	if first.State != "handed_over" || first.HandedOverBy != p.ID || !strings.Contains(string(first.Approval), `"countersign/approval/v1"`) {
+		t.Errorf("%+v", first)
+	}
+	if got := c.Withdrawal(w.ID).State; got != "handed_over" {
+		t.Error(got)
+	}
+	// The same question has the same answer, however often; another one is told that it comes too late.
+	p.HandOver(w.ID, "payment-0001", details).OK().Into(&again)
+	if again.State != first.State || again.Details != first.Details || string(again.Approval) != string(first.Approval) {
+		t.Errorf("%+v", again)
+	}
+	p.HandOver(w.ID, "payment-0001", with(details, "amount", "21")).Refused("details_mismatch")
+	p.HandOver(w.ID, "payment-0002", details).Refused("withdrawal_not_approved")
+	k.Payout().HandOver(w.ID, "payment-0001", details).Refused("withdrawal_not_approved")
+	other := approved(c, "30")
+	p.HandOver(other.ID, "payment-0001", p.Details(other.ID)).Refused("idempotency_mismatch")
+	p.HandOver(other.ID, "payment-0003", details).Refused("details_mismatch")
+	p.HandOver(other.ID, "payment-0003", p.Details(other.ID)).OK()
+
+	if n := k.Query(`SELECT count(*) FROM audit_events WHERE kind = 'withdrawal.handed_over' AND account_id = $1`, c.ID)[0]; n != "2" {
+		t.Errorf("%s events of handing over", n)
+	}
+	// What was refused is written down, and its owner is not alarmed by what concerns the business.
+	if n := k.Query(`SELECT count(*) FROM audit_events WHERE kind = 'hand_over.refused' AND ok = 0 AND account_id = $1`, c.ID)[0]; n == "0" {
+		t.Error("no refusal is written down")
+	}
+	activity := string(c.Get("/v1/activity").OK().Body)
+	if strings.Contains(activity, "hand_over.refused") || strings.Contains(activity, p.ID) || !strings.Contains(activity, "withdrawal.handed_over") {
+		t.Error(activity)
+	}
+}
+
+func TestOnlyWhatIsApprovedIsHandedOver(t *testing.T) {
+	t.Parallel()
+	k := testkit.New(t)
+	c, p := k.Full(), k.Payout()
+	c.CreatePasskey()
+	requested := c.Withdraw("20")
+	details := p.Details(requested.ID)
+	p.HandOver(requested.ID, "payment-0001", details).Refused("withdrawal_not_approved")
+	c.Post("/v1/withdrawals/"+requested.ID+"/cancel", "{}").OK()
+	p.HandOver(requested.ID, "payment-0001", details).Refused("withdrawal_not_approved")
+	// A freeze takes back what is approved and not handed over; what is handed over stays.
+	gone, kept := approved(c, "20"), approved(c, "30")
+	p.HandOver(kept.ID, "payment-0002", p.Details(kept.ID)).OK()
+	c.Post("/v1/account/freeze", "{}").OK()
+	p.HandOver(gone.ID, "payment-0003", p.Details(gone.ID)).Refused("withdrawal_not_approved")
+	p.HandOver(kept.ID, "payment-0002", p.Details(kept.ID)).OK()
+	if states := k.Query(`SELECT state FROM withdrawals WHERE account_id = $1 ORDER BY state`, c.ID); strings.Join(states, " ") != "cancelled cancelled handed_over" {
+		t.Error(states)
+	}
+}
+
+func TestOfAHundredHandOversAtOnceOneSucceeds(t *testing.T) {
+	t.Parallel()
+	k := testkit.New(t)
+	c := k.Full()
+	w := approved(c, "20")
+	payouts := make(chan *testkit.Payout, 100)
+	details := k.Payout().Details(w.ID)
+	for range 100 {
+		payouts <- k.Payout()
+	}
+	if n := at100(t, func() *testkit.Answer { return (<-payouts).HandOver(w.ID, "payment-0001", details) }, "withdrawal_not_approved"); n != 1 {
+		t.Errorf("%d were handed over", n)
+	}
+	// A system that asks a hundred times at once has one answer.
+	again := approved(c, "20")
+	p := k.Payout()
+	details = p.Details(again.ID)
+	if n := at100(t, func() *testkit.Answer { return p.HandOver(again.ID, "payment-0002", details) }); n != 100 {
+		t.Errorf("%d answers", n)
+	}
+	if n := k.Query(`SELECT count(*) FROM audit_events WHERE kind = 'withdrawal.handed_over'`)[0]; n != "2" {
+		t.Errorf("%s events", n)
+	}
+}
+
+func TestWhatNobodyTakesExpiresAndIsBackOnTheBalance(t *testing.T) {
+	t.Parallel()
+	k := testkit.New(t)
+	c, p := k.Full(), k.Payout()
+	w := approved(c, "20")
+	details := p.Details(w.ID)
+	k.Clock.Advance(24*time.Hour - time.Millisecond)
+	if n, err := k.App.Withdrawals.ExpireOverdue(context.Background()); n != 0 || err != nil {
+		t.Errorf("%d, %v", n, err)
+	}
+	k.Clock.Advance(time.Millisecond)
+	// The background work has not run yet, and still nobody pays.
+	p.HandOver(w.ID, "payment-0001", details).Refused("withdrawal_not_approved")
+	if got := string(p.Read("/v1/payouts").OK().Body); strings.Contains(got, w.ID) {
+		t.Error(got)
+	}
+	if n, err := k.App.Withdrawals.ExpireOverdue(context.Background()); n != 1 || err != nil {
+		t.Errorf("%d, %v", n, err)
+	}
+	p.HandOver(w.ID, "payment-0001", details).Refused("withdrawal_not_approved")
+	k.Deliver()
+	if mails := strings.Join(k.Mails(c.Email), "\n"); !strings.Contains(mails, "not paid in time") {
+		t.Error(mails)
+	}
+	in := c.On(k.Browser())
+	c.LoginByPasskey(in.Browser).OK()
+	if got := in.Balance("USDT"); got != "1000" {
+		t.Error(got)
+	}
+}
+
+func TestWhatWaitsIsListedTheMostUrgentFirst(t *testing.T) {
+	t.Parallel()
+	k := testkit.New(t)
+	c, d, p := k.Full(), k.Full(), k.Payout()
+	early := c.Withdraw("20")
+	var want []string
+	for range 3 {
+		want = append(want, approved(d, "20").ID)
+		k.Clock.Advance(time.Second)
+	}
+	c.CreatePasskey()
+	c.Prove(c.Approval(early)).OK() // requested first, approved last
+	want = append(want, early.ID)
+	var got []string
+	for cursor := ""; ; {
+		var page struct {
+			Items []struct {
+				ID            string
+				HandOverUntil time.Time `json:"hand_over_until"`
+			}
+			Next *string
+		}
+		p.Read("/v1/payouts?limit=3&cursor=" + cursor).OK().Into(&page)
+		for _, item := range page.Items {
+			got = append(got, item.ID)
+		}
+		if page.Next == nil {
+			break
+		}
+		cursor = *page.Next
+	}
+	if strings.Join(got, " ") != strings.Join(want, " ") {
+		t.Errorf("%v, want %v", got, want)
+	}
+	p.HandOver(want[0], "payment-0001", p.Details(want[0])).OK()
+	if body := string(p.Read("/v1/payouts").OK().Body); strings.Contains(body, want[0]) || !strings.Contains(body, want[1]) {
+		t.Error(body)
+	}
+	for _, cursor := range []string{"x", "1", "-1.x", "99999999999999999999.x", "1." + strings.Repeat("x", 65)} {
+		p.Read("/v1/payouts?cursor=" + cursor).Refused("invalid_request")
+	}
+}
+
+func TestAnAPIKeyIsGoodUntilItIsRevokedAndForPayoutsAlone(t *testing.T) {
+	t.Parallel()
+	k := testkit.New(t)
+	c, p := k.Full(), k.Payout()
+	w := approved(c, "20")
+	details := p.Details(w.ID)
+	if a := p.Read("/v1/account"); a.Code() != "unauthenticated" {
+		t.Errorf("a key is a session: %s", a.Body)
+	}
+	// Nor is a session a key.
+	if a := c.Get("/v1/payouts"); a.Code() != "api_key_invalid" || a.Header.Get("WWW-Authenticate") != "Bearer" {
+		t.Errorf("%d %s", a.Status, a.Body)
+	}
+	for _, key := range []string{"", "csk_", "csk_" + strings.Repeat("A", 43), p.Key + "A", p.Key[:len(p.Key)-1], strings.TrimPrefix(p.Key, "csk_"), strings.ToUpper(p.Key), strings.Repeat("x", 4000)} {
+		stranger := *p
+		stranger.Key = key
+		stranger.Read("/v1/payouts").Refused("api_key_invalid")
+		stranger.HandOver(w.ID, "payment-0001", details).Refused("api_key_invalid")
+	}
+	if dump := k.Dump(); strings.Contains(dump, p.Key) || strings.Contains(dump, strings.TrimPrefix(p.Key, "csk_")) || !strings.Contains(dump, p.ID) {
+		t.Error("the key is in the database, or its id is not")
+	}
+	if err := k.App.Withdrawals.RevokeAPIKey(t.Context(), p.ID); err != nil {
+		t.Fatal(err)
+	}
+	p.Read("/v1/payouts").Refused("api_key_invalid")
+	p.HandOver(w.ID, "payment-0001", details).Refused("api_key_invalid")
+	if err := k.App.Withdrawals.RevokeAPIKey(t.Context(), p.ID); err == nil {
+		t.Error("a key is revoked twice")
+	}
+	p = k.Payout()
+	p.HandOver(w.ID, "payment-0001", map[string]any{"x": strings.Repeat("x", 64<<10)}).Refused("too_large")
+	p.Send("POST", "/v1/payouts/"+w.ID+"/hand-over", "{}", map[string]string{"Authorization": "Bearer " + p.Key, "Content-Type": "text/plain"}).Refused("unsupported_media_type")
+	p.HandOver(w.ID, "payment-0001", details).OK()
+	if kinds := strings.Join(k.Query(`SELECT kind FROM audit_events WHERE kind LIKE 'api_key.%' ORDER BY id`), " "); kinds != "api_key.created api_key.revoked api_key.created" {
+		t.Error(kinds)
+	}
+}
