@@ -12,6 +12,7 @@ import (
 	"testing"
 	"time"
 
+	"countersign/internal/testkit"
 	"countersign/internal/testkit/pgserver"
 )
 
@@ -130,6 +131,7 @@ func TestChaosLeavesEveryAnswerTrue(t *testing.T) {
 // people are the customers, each with what they do over and over.
 func people(c *crowd) (work []func()) {
 	k := c.kit
+	c.payouts = []*testkit.Payout{k.Payout(), k.Payout()}
 	full := func() *person {
 		p := &person{crowd: c, Customer: k.Full()}
 		p.CreatePasskey()
@@ -182,7 +184,7 @@ func (c *crowd) check(b *balancer) {
 		}
 	}
 	approved := set(`SELECT w.id || '|' || w.account_id FROM withdrawals w JOIN approvals a ON a.withdrawal_id = w.id JOIN verifications v ON v.id = a.verification_id
-		WHERE w.state = 'approved' AND v.status = 'done' AND v.object = w.id`)
+		WHERE w.state IN ('approved', 'handed_over') AND v.status = 'done' AND v.object = w.id`)
 	for id, account := range c.approved {
 		if !approved[id+"|"+account] {
 			t.Errorf("withdrawal %s was answered as approved and is not", id)
@@ -216,15 +218,23 @@ func (c *crowd) check(b *balancer) {
 	}
 	none("steps that were taken twice", `SELECT v.account_id, f.last_step FROM verification_factors f JOIN verifications v ON v.id = f.verification_id
 		WHERE f.kind = 'authenticator' AND f.target = 'bound' AND f.matched_at > 0 GROUP BY 1, 2 HAVING count(*) > 1`)
-	none("approvals without their withdrawal", `SELECT withdrawal_id FROM approvals WHERE withdrawal_id NOT IN (SELECT id FROM withdrawals WHERE state = 'approved')`)
-	none("withdrawals without their approval", `SELECT id FROM withdrawals WHERE state = 'approved' AND id NOT IN (SELECT withdrawal_id FROM approvals)`)
+	none("approvals without their withdrawal", `SELECT withdrawal_id FROM approvals WHERE withdrawal_id NOT IN (SELECT id FROM withdrawals WHERE state IN ('approved', 'handed_over'))`)
+	none("withdrawals without their approval", `SELECT id FROM withdrawals WHERE state IN ('approved', 'handed_over') AND id NOT IN (SELECT withdrawal_id FROM approvals)`)
 	none("balances that are not what was approved", fmt.Sprintf(`SELECT b.account_id, b.available FROM balances b
-		WHERE CAST(b.available AS NUMERIC) <> %d - 10 * (SELECT count(*) FROM withdrawals w WHERE w.account_id = b.account_id AND w.state = 'approved')`, balance))
+		WHERE CAST(b.available AS NUMERIC) <> %d - 10 * (SELECT count(*) FROM withdrawals w WHERE w.account_id = b.account_id AND w.state IN ('approved', 'handed_over'))`, balance))
+	handed := set(`SELECT id || '|' || handed_over_by FROM withdrawals WHERE state = 'handed_over'`)
+	for id, by := range c.paid {
+		if !handed[id+"|"+by] {
+			t.Errorf("withdrawal %s was handed over to %s and the database does not say so", id, by)
+		}
+	}
+	none("withdrawals that the log of events has handed over otherwise than once", `SELECT w.id FROM withdrawals w WHERE w.state = 'handed_over'
+		AND 1 <> (SELECT count(*) FROM audit_events e WHERE e.kind = 'withdrawal.handed_over' AND e.account_id = w.account_id AND e.data LIKE '%' || w.id || '%')`)
 	none("approvals that the log of events does not have once", `SELECT a.n, e.n FROM (SELECT count(*) AS n FROM approvals) a, (SELECT count(*) AS n FROM audit_events WHERE kind = 'withdrawal.approved') e WHERE a.n <> e.n`)
 	none("logins by passkey without a spent challenge", `SELECT s.n, c.n FROM (SELECT count(*) AS n FROM sessions WHERE method = 'passkey') s, (SELECT count(*) AS n FROM spent_challenges) c WHERE s.n > c.n`)
 	none("messages that were given up", `SELECT state, reason FROM outbox WHERE state <> 'sent'`)
-	t.Logf("checked: %d withdrawals answered as approved of %d, %d sessions answered of %d, %d login challenges answered of %d spent, %d challenges of approvals, %d codes",
-		len(c.approved), len(approved), len(c.sessions), len(sessions), len(c.spent), len(spent), len(c.answered), len(c.codes))
+	t.Logf("checked: %d withdrawals answered as approved of %d, %d sessions answered of %d, %d login challenges answered of %d spent, %d challenges of approvals, %d codes, %d handed over of %d",
+		len(c.approved), len(approved), len(c.sessions), len(sessions), len(c.spent), len(spent), len(c.answered), len(c.codes), len(c.paid), len(handed))
 	t.Logf("messages: %s sent, of which %s were taken over or tried again", k.Query(`SELECT count(*) FROM outbox WHERE state = 'sent'`)[0], k.Query(`SELECT count(*) FROM outbox WHERE attempts > 1`)[0])
 	c.complaints(b)
 }

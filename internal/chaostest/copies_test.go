@@ -3,6 +3,7 @@ package chaostest
 import (
 	"bytes"
 	"context"
+	"fmt"
 	"net/http/httptest"
 	"os"
 	"path/filepath"
@@ -110,6 +111,20 @@ func TestEveryFlowBeginsAtOneCopyAndEndsAtAnother(t *testing.T) {
 		}
 		if n := k.Query(`SELECT count(*) FROM approvals WHERE withdrawal_id = $1`, w.ID)[0]; n != "1" {
 			t.Errorf("%s approvals", n)
+		}
+	})
+	t.Run("one taker of an approved withdrawal", func(t *testing.T) {
+		c := k.Full()
+		c.CreatePasskey()
+		w := c.Withdraw("100")
+		c.Prove(c.Approval(w)).OK()
+		systems := []*testkit.Payout{k.Payout(), k.Payout(), k.Payout()}
+		details := systems[0].Details(w.ID)
+		at100(t, func(i int) *testkit.Answer {
+			return systems[i%3].HandOver(w.ID, fmt.Sprintf("payment-%04d", i), details)
+		}, "withdrawal_not_approved")
+		if n := k.Query(`SELECT count(*) FROM audit_events WHERE kind = 'withdrawal.handed_over' AND account_id = $1`, c.ID)[0]; n != "1" {
+			t.Errorf("%s were handed over", n)
 		}
 	})
 	t.Run("one use of a code", func(t *testing.T) {

@@ -35,6 +35,8 @@ type crowd struct {
 	kit  *testkit.Kit
 	url  string
 	stop atomic.Bool
+	// payouts are systems that want to pay the same withdrawals.
+	payouts []*testkit.Payout
 
 	mu       sync.Mutex
 	outcomes map[string]int
@@ -44,12 +46,13 @@ type crowd struct {
 	spent    map[string]int    // login challenges that were answered, in hexadecimal, and how often with a session
 	answered map[string]int    // challenges of approvals that were answered, likewise, and how often with the approval
 	codes    map[string]int    // codes that were taken
+	paid     map[string]string // withdrawals that were handed over, and to which API key
 	lies     []string          // answers that cannot be true
 }
 
 func newCrowd(t *testing.T, k *testkit.Kit) *crowd {
 	return &crowd{t: t, kit: k, url: k.Server.URL, outcomes: map[string]int{}, approved: map[string]string{}, sessions: map[string]string{},
-		spent: map[string]int{}, answered: map[string]int{}, codes: map[string]int{}}
+		spent: map[string]int{}, answered: map[string]int{}, codes: map[string]int{}, paid: map[string]string{}}
 }
 
 // note writes into the log.
@@ -70,8 +73,10 @@ type person struct {
 	lastStep int64
 }
 
-// jar has the cookies of one browser.
+// jar has the cookies of one browser, or the API key of a payout system under the name apiKey.
 type jar map[string]string
+
+const apiKey = "Authorization"
 
 var client = &http.Client{Timeout: 40 * time.Second, Transport: &http.Transport{MaxIdleConnsPerHost: 64}}
 
@@ -96,6 +101,11 @@ func (c *crowd) sendAs(key string, j jar, method, path string, body, into any) (
 	r.Header.Set("Origin", testkit.Origin)
 	r.Header.Set("Idempotency-Key", key)
 	for name, value := range j {
+		if name == apiKey {
+			r.Header.Set(name, "Bearer "+value)
+			r.Header.Del("Origin")
+			continue
+		}
 		r.AddCookie(&http.Cookie{Name: name, Value: value})
 	}
 	resp, err := client.Do(r)
@@ -273,7 +283,41 @@ func (p *person) withdraw() {
 	var seen testkit.Withdrawal
 	if outcome, _ := p.send(j, http.MethodGet, "/v1/withdrawals/"+w.ID, nil, &seen); outcome == done && seen.State != "approved" {
 		p.lie("a withdrawal is %s after its approval was used", seen.State)
+		return
 	}
+	if rand.IntN(2) == 0 {
+		p.payOut(w.ID)
+	}
+}
+
+// payOut lets all payout systems try to take one withdrawal over at once, each until it knows whether it has it.
+func (p *person) payOut(id string) {
+	var all sync.WaitGroup
+	for _, system := range p.payouts {
+		all.Go(func() {
+			j := jar{apiKey: system.Key}
+			var seen struct{ State, Details string }
+			if outcome, _ := p.send(j, http.MethodGet, "/v1/payouts/"+id, nil, &seen); outcome != done {
+				return
+			}
+			body := map[string]any{"details": json.RawMessage(seen.Details)}
+			outcome, code, _ := p.insist(j, "/v1/payouts/"+id+"/hand-over", body, &seen)
+			switch {
+			case outcome == refused && code != "withdrawal_not_approved":
+				p.lie("handing %s over was refused by %s", id, code)
+			case outcome == done && seen.State != "handed_over":
+				p.lie("%s was handed over and is %s", id, seen.State)
+			case outcome == done:
+				p.note(func() {
+					if other := p.paid[id]; other != "" {
+						p.lies = append(p.lies, fmt.Sprintf("%s was handed over to %s and to %s", id, other, system.ID))
+					}
+					p.paid[id] = system.ID
+				})
+			}
+		})
+	}
+	all.Wait()
 }
 
 func challengeOf(publicKey json.RawMessage) []byte {
