@@ -3,7 +3,6 @@ package approval
 import (
 	"crypto/ed25519"
 	"encoding/base64"
-	"encoding/binary"
 	"errors"
 	"slices"
 	"time"
@@ -125,15 +124,11 @@ func (c *CodesEvidence) Verify(canonical []byte, approvedAt string) error {
 
 func codesStatement(canonical []byte, approvedAt, keyID string, factors []string) []byte {
 	out := append([]byte(codesLabel), 0)
-	field := func(value string) {
-		out = binary.BigEndian.AppendUint32(out, uint32(len(value)))
-		out = append(out, value...)
-	}
-	field(string(canonical))
-	field(approvedAt)
-	field(keyID)
+	out = appendField(out, canonical)
+	out = appendField(out, approvedAt)
+	out = appendField(out, keyID)
 	for _, f := range factors {
-		field(f)
+		out = appendField(out, f)
 	}
 	return out
 }
