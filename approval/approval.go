@@ -1,10 +1,8 @@
 package approval
 
 import (
-	"bytes"
 	"crypto/sha256"
-	"encoding/json"
-	"errors"
+	"strconv"
 )
 
 // Version is the format of the documents that this package makes.
@@ -22,6 +20,10 @@ type Approval struct {
 	// Details are the canonical details, byte for byte, as a string.
 	Details string           `json:"details"`
 	Passkey *PasskeyEvidence `json:"passkey,omitempty"`
+	// Registration tells how the passkey came to be trusted. It is added when a
+	// document is handed out, is no part of the fingerprint, and is there only
+	// beside Passkey.
+	Registration *Registration `json:"registration,omitempty"`
 	// Version is the constant [Version].
 	Version string `json:"version"`
 }
@@ -65,54 +67,26 @@ const (
 	maxSafeAlgorithm = 1<<31 - 1 // COSE identifiers are 32 bits; RFC 8785 numbers are exact to 53
 )
 
-var (
-	errVersion      = errors.New("approval: the version is not " + Version)
-	errApprovedAt   = errors.New("approval: approved_at is not an RFC 3339 time in UTC with whole seconds")
-	errEvidence     = errors.New("approval: an approval holds either a passkey's evidence or the codes', not both")
-	errPasskeyForm  = errors.New("approval: the passkey evidence is malformed")
-	errRelyingParty = errors.New("approval: the evidence names another relying party than the details")
-)
-
 // Marshal returns the document in RFC 8785 form: the same approval always gives
 // the same bytes. It refuses one that is incomplete or malformed, and one whose
 // codes' signature does not fit. It does not check a passkey's signature.
 func (a Approval) Marshal() ([]byte, error) {
-	if a.Version != Version {
-		return nil, errVersion
-	}
-	details, err := ParseDetails([]byte(a.Details))
-	if err != nil {
+	if _, _, err := a.check(); err != nil {
 		return nil, err
 	}
-	if checkTime(a.ApprovedAt) != "" {
-		return nil, errApprovedAt
+	if a.Codes != nil {
+		if err := a.Codes.Verify([]byte(a.Details), a.ApprovedAt); err != nil {
+			return nil, err
+		}
 	}
-	switch {
-	case (a.Passkey == nil) == (a.Codes == nil):
-		return nil, errEvidence
-	case a.Codes != nil:
-		err = a.Codes.Verify([]byte(a.Details), a.ApprovedAt)
-	default:
-		err = a.Passkey.check(details.RelyingParty)
-	}
-	if err != nil {
-		return nil, err
-	}
-	// No value here holds a control character or a line separator, so the
-	// encoder's string escapes are exactly those of RFC 8785 once the HTML
-	// escapes are off.
-	var out bytes.Buffer
-	encoder := json.NewEncoder(&out)
-	encoder.SetEscapeHTML(false)
-	if err := encoder.Encode(a); err != nil {
-		return nil, err
-	}
-	return bytes.TrimSuffix(out.Bytes(), []byte("\n")), nil
+	return a.append(make([]byte, 0, 2048)), nil
 }
 
-// Fingerprint returns SHA-256 of the marshalled document, by which an approval
-// is named on a receipt. It fails as [Approval.Marshal] does.
+// Fingerprint returns SHA-256 of the marshalled document without its
+// registration, by which an approval is named on a receipt. It fails as
+// [Approval.Marshal] does.
 func (a Approval) Fingerprint() ([32]byte, error) {
+	a.Registration = nil
 	document, err := a.Marshal()
 	if err != nil {
 		return [32]byte{}, err
@@ -120,26 +94,119 @@ func (a Approval) Fingerprint() ([32]byte, error) {
 	return sha256.Sum256(document), nil
 }
 
-func (p *PasskeyEvidence) check(relyingParty string) error {
+// append writes an approval that was checked.
+func (a *Approval) append(out []byte) []byte {
+	text := func(name, value string) { out = appendString(append(out, name...), value) }
+	list := func(name string, values []string) {
+		out = append(out, name...)
+		for i, v := range values {
+			if i > 0 {
+				out = append(out, ',')
+			}
+			out = appendString(out, v)
+		}
+		out = append(out, ']')
+	}
+	text(`{"approved_at":`, a.ApprovedAt)
+	if c := a.Codes; c != nil {
+		text(`,"codes":{"attested_by":`, c.AttestedBy)
+		list(`,"factors":[`, c.Factors)
+		text(`,"key_id":`, c.KeyID)
+		text(`,"public_key":`, c.PublicKey)
+		text(`,"signature":`, c.Signature)
+		out = append(out, '}')
+	}
+	text(`,"details":`, a.Details)
+	if p := a.Passkey; p != nil {
+		out = strconv.AppendInt(append(out, `,"passkey":{"algorithm":`...), p.Algorithm, 10)
+		text(`,"authenticator_data":`, p.AuthenticatorData)
+		text(`,"client_data_json":`, p.ClientDataJSON)
+		text(`,"credential_id":`, p.CredentialID)
+		text(`,"nonce":`, p.Nonce)
+		text(`,"origin":`, p.Origin)
+		text(`,"public_key":`, p.PublicKey)
+		text(`,"relying_party":`, p.RelyingParty)
+		text(`,"signature":`, p.Signature)
+		out = append(out, '}')
+	}
+	if g := a.Registration; g != nil {
+		text(`,"registration":{"checkpoint":`, g.Checkpoint)
+		text(`,"entry":`, g.Entry)
+		text(`,"index":`, g.Index)
+		text(`,"opening":`, g.Opening)
+		list(`,"proof":[`, g.Proof)
+		out = append(out, '}')
+	}
+	text(`,"version":`, a.Version)
+	return append(out, '}')
+}
+
+// contents are the members of an approval that hold bytes, decoded.
+type contents struct {
+	authData, clientData, credentialID, nonce, publicKey, signature []byte // of a passkey; the last two of codes also
+	entry, opening                                                  []byte
+	index                                                           uint64
+	proof                                                           [][32]byte
+	checkpoint                                                      *checkpoint
+}
+
+// check holds the form of every member to its bounds.
+func (a *Approval) check() (Details, *contents, error) {
+	if a.Version != Version {
+		return Details{}, nil, fault("version", "is not "+Version)
+	}
+	if reason := checkTime(a.ApprovedAt); reason != "" {
+		return Details{}, nil, fault("approved_at", reason)
+	}
+	details, err := ParseDetails([]byte(a.Details))
+	if err != nil {
+		return Details{}, nil, err
+	}
+	var c contents
+	switch {
+	case (a.Passkey == nil) == (a.Codes == nil):
+		return Details{}, nil, fault("", "holds not either a passkey's evidence or the codes'")
+	case a.Registration != nil && a.Passkey == nil:
+		return Details{}, nil, fault("registration", "is there without a passkey")
+	case a.Codes != nil:
+		err = a.Codes.check(&c)
+	default:
+		err = a.Passkey.check(&c, details.RelyingParty)
+	}
+	if err == nil && a.Registration != nil {
+		err = a.Registration.check(&c)
+	}
+	if err != nil {
+		return Details{}, nil, err
+	}
+	return details, &c, nil
+}
+
+func (p *PasskeyEvidence) check(c *contents, relyingParty string) error {
 	if p.RelyingParty != relyingParty {
-		return errRelyingParty
+		return fault("passkey.relying_party", "is another than that of the details")
 	}
-	if visibleASCII(maxOrigin)(p.Origin) != "" || p.Algorithm > maxSafeAlgorithm || p.Algorithm < -maxSafeAlgorithm {
-		return errPasskeyForm
+	if reason := visibleASCII(maxOrigin)(p.Origin); reason != "" {
+		return fault("passkey.origin", reason)
 	}
-	for _, m := range []struct {
-		value             string
+	if p.Algorithm > maxSafeAlgorithm || p.Algorithm < -maxSafeAlgorithm {
+		return fault("passkey.algorithm", "is not within 32 bits")
+	}
+	for _, m := range [...]struct {
+		name, value       string
 		shortest, longest int
+		into              *[]byte
 	}{
-		{p.AuthenticatorData, minAuthData, maxAuthData},
-		{p.ClientDataJSON, 1, maxClientData},
-		{p.CredentialID, 1, maxCredentialID},
-		{p.Nonce, NonceSize, NonceSize},
-		{p.PublicKey, 1, maxPublicKey},
-		{p.Signature, 1, maxSignature},
+		{"passkey.authenticator_data", p.AuthenticatorData, minAuthData, maxAuthData, &c.authData},
+		{"passkey.client_data_json", p.ClientDataJSON, 1, maxClientData, &c.clientData},
+		{"passkey.credential_id", p.CredentialID, 1, maxCredentialID, &c.credentialID},
+		{"passkey.nonce", p.Nonce, NonceSize, NonceSize, &c.nonce},
+		{"passkey.public_key", p.PublicKey, 1, maxPublicKey, &c.publicKey},
+		{"passkey.signature", p.Signature, 1, maxSignature, &c.signature},
 	} {
-		if _, ok := decode(m.value, m.shortest, m.longest); !ok {
-			return errPasskeyForm
+		var ok bool
+		if *m.into, ok = decode(m.value, m.shortest, m.longest); !ok {
+			return fault(m.name, "is not base64url, or not within its bounds")
 		}
 	}
 	return nil

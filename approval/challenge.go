@@ -23,10 +23,15 @@ func Challenge(nonce, canonical []byte) ([32]byte, error) {
 	if _, err := ParseDetails(canonical); err != nil {
 		return [32]byte{}, err
 	}
+	return challenge(nonce, string(canonical)), nil
+}
+
+// challenge takes a nonce and details whose form was checked.
+func challenge(nonce []byte, canonical string) [32]byte {
 	message := make([]byte, 0, len(challengeLabel)+1+NonceSize+len(canonical))
 	message = append(message, challengeLabel...)
 	message = append(message, 0)
 	message = append(message, nonce...)
 	message = append(message, canonical...)
-	return sha256.Sum256(message), nil
+	return sha256.Sum256(message)
 }

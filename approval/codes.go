@@ -3,8 +3,8 @@ package approval
 import (
 	"crypto/ed25519"
 	"encoding/base64"
-	"errors"
 	"slices"
+	"strings"
 	"time"
 )
 
@@ -46,11 +46,10 @@ type CodesEvidence struct {
 }
 
 var (
-	errCodesForm      = errors.New("approval: the codes evidence is malformed")
-	errCodesFactors   = errors.New("approval: the factors are not two or three of authenticator, email and phone, each once")
-	errCodesTime      = errors.New("approval: the time of approval is not an RFC 3339 time in UTC with whole seconds")
-	errCodesKey       = errors.New("approval: the signing key is not an Ed25519 private key with a printable ASCII id")
-	errCodesSignature = errors.New("approval: the signature of the codes evidence does not fit")
+	errCodesFactors   = fault("codes.factors", "are not two or three of authenticator, email and phone, each once, in this order")
+	errCodesTime      = fault("approved_at", "is not an RFC 3339 time in UTC with whole seconds")
+	errCodesKey       = fault("codes.key_id", "or the signing key is not an Ed25519 private key with a printable ASCII id")
+	errCodesSignature = fault("codes.signature", "does not fit")
 )
 
 // SignCodes states with the server's key that codes from the given factors
@@ -96,27 +95,47 @@ func SignCodes(key ed25519.PrivateKey, keyID string, canonical []byte, factors [
 // that the evidence carries: whether that key is the server's is for the
 // caller to decide, by comparing PublicKey with one obtained elsewhere.
 func (c *CodesEvidence) Verify(canonical []byte, approvedAt string) error {
-	if c == nil || c.AttestedBy != AttestedByServer || visibleASCII(maxKeyID)(c.KeyID) != "" {
-		return errCodesForm
-	}
-	if !validFactors(c.Factors) {
-		return errCodesFactors
-	}
 	if checkTime(approvedAt) != "" {
 		return errCodesTime
 	}
 	if _, err := ParseDetails(canonical); err != nil {
 		return err
 	}
-	public, ok := decode(c.PublicKey, ed25519.PublicKeySize, ed25519.PublicKeySize)
-	if !ok {
-		return errCodesForm
+	var in contents
+	if err := c.check(&in); err != nil {
+		return err
 	}
-	signature, ok := decode(c.Signature, ed25519.SignatureSize, ed25519.SignatureSize)
-	if !ok {
-		return errCodesForm
+	return c.verify(&in, canonical, approvedAt)
+}
+
+func (c *CodesEvidence) check(in *contents) error {
+	if c == nil {
+		return fault("codes", "are missing")
 	}
-	if !ed25519.Verify(public, codesStatement(canonical, approvedAt, c.KeyID, c.Factors), signature) {
+	if c.AttestedBy != AttestedByServer {
+		return fault("codes.attested_by", "is not "+AttestedByServer)
+	}
+	if reason := visibleASCII(maxKeyID)(c.KeyID); reason != "" {
+		return fault("codes.key_id", reason)
+	}
+	if !validFactors(c.Factors) {
+		return errCodesFactors
+	}
+	var ok bool
+	if in.publicKey, ok = decode(c.PublicKey, ed25519.PublicKeySize, ed25519.PublicKeySize); !ok {
+		return fault("codes.public_key", "is not base64url of 32 bytes")
+	}
+	if in.signature, ok = decode(c.Signature, ed25519.SignatureSize, ed25519.SignatureSize); !ok {
+		return fault("codes.signature", "is not base64url of 64 bytes")
+	}
+	return nil
+}
+
+func (c *CodesEvidence) verify(in *contents, canonical []byte, approvedAt string) error {
+	if !goodEd25519(in.publicKey) {
+		return fault("codes.public_key", "is not a usable Ed25519 key")
+	}
+	if !ed25519.Verify(in.publicKey, codesStatement(canonical, approvedAt, c.KeyID, c.Factors), in.signature) {
 		return errCodesSignature
 	}
 	return nil
@@ -152,14 +171,16 @@ func validFactors(factors []string) bool {
 
 func encode(b []byte) string { return base64.RawURLEncoding.EncodeToString(b) }
 
+var strictBase64 = base64.RawURLEncoding.Strict()
+
 // decode reads base64url without padding, in its one canonical spelling: no
 // line breaks, no loose trailing bits, and a length within the bounds.
 func decode(s string, shortest, longest int) ([]byte, bool) {
-	if len(s) > base64.RawURLEncoding.EncodedLen(longest) {
+	if len(s) > base64.RawURLEncoding.EncodedLen(longest) || strings.ContainsAny(s, "\r\n") {
 		return nil, false
 	}
-	b, err := base64.RawURLEncoding.DecodeString(s)
-	if err != nil || len(b) < shortest || len(b) > longest || encode(b) != s {
+	b, err := strictBase64.DecodeString(s)
+	if err != nil || len(b) < shortest {
 		return nil, false
 	}
 	return b, true

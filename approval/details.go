@@ -167,16 +167,21 @@ func ParseDetails(b []byte) (Details, error) {
 	return d, nil
 }
 
-// appendString writes s as RFC 8785 section 3.2.2.2 asks. The values checked
-// here hold no control characters, so the quotation mark and the reverse
-// solidus are the only ones that need an escape.
+// appendString writes s as RFC 8785 section 3.2.2.2 asks. The values of this
+// package hold no control characters but the line ends of a checkpoint, so
+// these, the quotation mark and the reverse solidus are all that needs an
+// escape.
 func appendString(out []byte, s string) []byte {
 	out = append(out, '"')
 	for i := range len(s) {
-		if s[i] == '"' || s[i] == '\\' {
-			out = append(out, '\\')
+		switch s[i] {
+		case '"', '\\':
+			out = append(out, '\\', s[i])
+		case '\n':
+			out = append(out, `\n`...)
+		default:
+			out = append(out, s[i])
 		}
-		out = append(out, s[i])
 	}
 	return append(out, '"')
 }

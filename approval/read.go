@@ -1,0 +1,211 @@
+package approval
+
+import (
+	"strconv"
+	"strings"
+	"unicode/utf8"
+)
+
+// maxDocument is longer than any document whose members keep to their bounds.
+const maxDocument = 64 << 10
+
+// Error says which member of a document is at fault. It never repeats a value.
+type Error struct {
+	// Member is the path of the member, such as "passkey.signature"; empty if
+	// the document as a whole is at fault.
+	Member string
+	Reason string
+}
+
+func (e *Error) Error() string {
+	if e.Member == "" {
+		return "approval: the document " + e.Reason
+	}
+	return "approval: " + e.Member + " " + e.Reason
+}
+
+func fault(member, reason string) *Error { return &Error{Member: member, Reason: reason} }
+
+// Parse reads a document. It accepts exactly the bytes that [Approval.Marshal]
+// makes: one order of members, no white space, one spelling of every string and
+// number, nothing before or after. It does not check signatures; [Verifier]
+// does.
+func Parse(document []byte) (Approval, error) {
+	a, _, _, err := parse(document)
+	return a, err
+}
+
+// parse also returns what the members say, taken apart.
+func parse(document []byte) (Approval, Details, *contents, error) {
+	if len(document) > maxDocument {
+		return Approval{}, Details{}, nil, fault("", "is too long")
+	}
+	a, r := Approval{}, reader{rest: string(document)}
+	if !utf8.ValidString(r.rest) {
+		return Approval{}, Details{}, nil, fault("", "is not valid UTF-8")
+	}
+	r.text(`{"approved_at":`, "approved_at", &a.ApprovedAt)
+	if r.has(`,"codes":{`) {
+		c := &CodesEvidence{}
+		a.Codes = c
+		r.text(`"attested_by":`, "codes.attested_by", &c.AttestedBy)
+		c.Factors = r.list(`,"factors":[`, "codes.factors", 3)
+		r.text(`,"key_id":`, "codes.key_id", &c.KeyID)
+		r.text(`,"public_key":`, "codes.public_key", &c.PublicKey)
+		r.text(`,"signature":`, "codes.signature", &c.Signature)
+		r.literal("}", "codes")
+	}
+	r.text(`,"details":`, "details", &a.Details)
+	if r.has(`,"passkey":{`) {
+		p := &PasskeyEvidence{}
+		a.Passkey = p
+		r.literal(`"algorithm":`, "passkey.algorithm")
+		p.Algorithm = r.integer("passkey.algorithm")
+		r.text(`,"authenticator_data":`, "passkey.authenticator_data", &p.AuthenticatorData)
+		r.text(`,"client_data_json":`, "passkey.client_data_json", &p.ClientDataJSON)
+		r.text(`,"credential_id":`, "passkey.credential_id", &p.CredentialID)
+		r.text(`,"nonce":`, "passkey.nonce", &p.Nonce)
+		r.text(`,"origin":`, "passkey.origin", &p.Origin)
+		r.text(`,"public_key":`, "passkey.public_key", &p.PublicKey)
+		r.text(`,"relying_party":`, "passkey.relying_party", &p.RelyingParty)
+		r.text(`,"signature":`, "passkey.signature", &p.Signature)
+		r.literal("}", "passkey")
+	}
+	if r.has(`,"registration":{`) {
+		g := &Registration{}
+		a.Registration = g
+		r.text(`"checkpoint":`, "registration.checkpoint", &g.Checkpoint)
+		r.text(`,"entry":`, "registration.entry", &g.Entry)
+		r.text(`,"index":`, "registration.index", &g.Index)
+		r.text(`,"opening":`, "registration.opening", &g.Opening)
+		g.Proof = r.list(`,"proof":[`, "registration.proof", maxProof)
+		r.literal("}", "registration")
+	}
+	r.text(`,"version":`, "version", &a.Version)
+	r.literal("}", "version")
+	if r.rest != "" {
+		r.fail("", "goes on after its end")
+	}
+	if r.err != nil {
+		return Approval{}, Details{}, nil, r.err
+	}
+	details, c, err := a.check()
+	if err != nil {
+		return Approval{}, Details{}, nil, err
+	}
+	return a, details, c, nil
+}
+
+// reader takes canonical text apart from its beginning. After the first fault
+// it does nothing more.
+type reader struct {
+	rest string
+	err  error
+}
+
+func (r *reader) fail(member, reason string) {
+	if r.err == nil {
+		r.err, r.rest = fault(member, reason), ""
+	}
+}
+
+// has consumes the text if it is next, and tells whether it was.
+func (r *reader) has(next string) bool {
+	rest, ok := strings.CutPrefix(r.rest, next)
+	if ok && r.err == nil {
+		r.rest = rest
+	}
+	return ok && r.err == nil
+}
+
+func (r *reader) literal(next, member string) {
+	if !r.has(next) {
+		r.fail(member, "is not where or what the canonical form has")
+	}
+}
+
+// text reads the name that is next, and a string. Of the escapes there are
+// three, as no value holds another control character than a line's end.
+func (r *reader) text(name, member string, value *string) {
+	r.literal(name, member)
+	r.literal(`"`, member)
+	var out []byte
+	for r.err == nil {
+		i := strings.IndexAny(r.rest, `"\`)
+		if i < 0 || i+1 == len(r.rest) {
+			r.fail(member, "is a string without an end")
+			return
+		}
+		part, special, next := r.rest[:i], r.rest[i], r.rest[i+1]
+		if special == '"' {
+			r.rest = r.rest[i+1:]
+			if out == nil {
+				*value = part
+			} else {
+				*value = string(append(out, part...))
+			}
+			if hasControl(part) {
+				r.fail(member, "holds a control character that is not escaped")
+			}
+			return
+		}
+		if out == nil {
+			out = make([]byte, 0, 640)
+		}
+		switch out = append(out, part...); {
+		case hasControl(part):
+			r.fail(member, "holds a control character that is not escaped")
+		case next == '"', next == '\\':
+			out = append(out, next)
+		case next == 'n':
+			out = append(out, '\n')
+		default:
+			r.fail(member, "holds an escape that the canonical form has not")
+		}
+		if r.err == nil {
+			r.rest = r.rest[i+2:]
+		}
+	}
+}
+
+func hasControl(s string) bool {
+	for i := range len(s) {
+		if s[i] < ' ' {
+			return true
+		}
+	}
+	return false
+}
+
+// list reads strings up to the closing bracket.
+func (r *reader) list(name, member string, most int) []string {
+	r.literal(name, member)
+	out := []string{}
+	for r.err == nil && !r.has("]") {
+		if len(out) == most {
+			r.fail(member, "has too many elements")
+			break
+		}
+		separator, value := "", ""
+		if len(out) > 0 {
+			separator = ","
+		}
+		r.text(separator, member, &value)
+		out = append(out, value)
+	}
+	return out
+}
+
+func (r *reader) integer(member string) int64 {
+	end := 0
+	for end < len(r.rest) && (r.rest[end] == '-' || r.rest[end] >= '0' && r.rest[end] <= '9') {
+		end++
+	}
+	n, err := strconv.ParseInt(r.rest[:end], 10, 32)
+	if err != nil || strconv.FormatInt(n, 10) != r.rest[:end] {
+		r.fail(member, "is not a whole number in its shortest form")
+		return 0
+	}
+	r.rest = r.rest[end:]
+	return n
+}

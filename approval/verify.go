@@ -1,0 +1,296 @@
+package approval
+
+import (
+	"crypto/ed25519"
+	"crypto/sha256"
+	"errors"
+	"slices"
+	"strings"
+	"sync"
+	"time"
+)
+
+// Options are what a verifier asks of a document beyond that it is true in
+// itself. What is left empty is not asked, and the verdict says so.
+type Options struct {
+	// RelyingParty is the RP ID that the details must name.
+	RelyingParty string
+	// Origins are those where a passkey may have been asked, each with its
+	// scheme, such as "https://accounts.example.com".
+	Origins []string
+	// LogKeys are the verifier keys of audit logs, each as name+hash+base64
+	// (c2sp.org/signed-note). With these, a passkey's registration must be there
+	// and under a checkpoint that one of them signed, unless the passkey's key is
+	// among PublicKeys.
+	LogKeys []string
+	// PublicKeys are passkeys' keys that are trusted because they were obtained
+	// elsewhere: "account:public key", the key as documents have it.
+	PublicKeys []string
+	// ServerKeys are the Ed25519 keys by which a server may vouch for codes,
+	// base64url, with or without "key id:" before it.
+	ServerKeys []string
+	// Way, "passkey" or "codes", is the only way of approval that is accepted.
+	Way string
+	// Now is the time; no approval may be later, but for a minute by which
+	// clocks differ.
+	Now time.Time
+	// MaxAge is how long before Now an approval may have been given. It is only
+	// with MaxAge that Now is needed.
+	MaxAge time.Duration
+}
+
+// The ways of approval.
+const (
+	WayPasskey = "passkey"
+	WayCodes   = "codes"
+)
+
+const skew = time.Minute
+
+// Verifier checks documents. It is safe for concurrent use.
+type Verifier struct {
+	options     Options
+	logKeys     []logKey
+	publicKeys  map[string]bool
+	serverKeys  map[string]bool
+	oldest      string // times in their one form compare as text
+	newest      string
+	mu          sync.RWMutex
+	checkpoints map[string]bool // whose signature was found to fit
+}
+
+// maxCheckpoints bounds what is remembered; documents of one log bring few
+// different ones.
+const maxCheckpoints = 1024
+
+// NewVerifier prepares a verifier. It refuses options that are malformed.
+func NewVerifier(o Options) (*Verifier, error) {
+	v := &Verifier{options: o, publicKeys: map[string]bool{}, serverKeys: map[string]bool{}, checkpoints: map[string]bool{}}
+	v.options.Origins = slices.Clone(o.Origins)
+	for _, text := range o.LogKeys {
+		k, ok := parseLogKey(text)
+		if !ok {
+			return nil, errors.New("approval: a log key is not of the form name+hash+base64, for Ed25519")
+		}
+		v.logKeys = append(v.logKeys, k)
+	}
+	for _, text := range o.PublicKeys {
+		i := strings.LastIndexByte(text, ':')
+		if _, ok := decode(text[i+1:], 1, maxPublicKey); i < 1 || !ok {
+			return nil, errors.New("approval: a public key is not of the form account:key, with the key in base64url")
+		}
+		v.publicKeys[text] = true
+	}
+	for _, text := range o.ServerKeys {
+		if b, ok := decode(text[strings.LastIndexByte(text, ':')+1:], ed25519.PublicKeySize, ed25519.PublicKeySize); !ok || !goodEd25519(b) {
+			return nil, errors.New("approval: a server key is not an Ed25519 key in base64url, or one after its id and a colon")
+		}
+		v.serverKeys[text] = true
+	}
+	if o.Way != "" && o.Way != WayPasskey && o.Way != WayCodes {
+		return nil, errors.New("approval: the way is neither passkey nor codes")
+	}
+	if o.MaxAge < 0 || o.MaxAge > 0 && o.Now.IsZero() {
+		return nil, errors.New("approval: an age is asked for, and not from when")
+	}
+	if !o.Now.IsZero() {
+		v.newest = FormatTime(o.Now.Add(skew))
+	}
+	if o.MaxAge > 0 {
+		v.oldest = FormatTime(o.Now.Add(-o.MaxAge))
+	}
+	return v, nil
+}
+
+// Verdict says what a document proved, and what it did not.
+type Verdict struct {
+	Details     Details
+	ApprovedAt  string
+	Way         string // [WayPasskey] or [WayCodes]
+	Fingerprint [32]byte
+	// Proved and NotProved are whole sentences.
+	Proved, NotProved []string
+}
+
+// The sentences of verdicts.
+const (
+	provedSignature    = "The passkey with this public key signed exactly these details."
+	provedCeremony     = "Its browser or app asked for it on a page of the origin in the document, for the relying party of the details, and not in a frame."
+	provedUser         = "The authenticator verified its user (by face, fingerprint, PIN or pattern), who was present."
+	provedRegistration = "The key was registered for this account before the approval: the audit log's entry is under a checkpoint that a given log key signed."
+	provedPinned       = "The key is one that was given as this account's."
+	provedRelyingParty = "The relying party is the given one."
+	provedOrigin       = "The origin is one of those given."
+	provedAge          = "The approval's time is within the given age; so says the document."
+	provedServer       = "The given server key signed that codes from the named factors approved exactly these details, at this time."
+	provedStatement    = "The key in the document signed that codes from the named factors approved exactly these details, at this time."
+
+	openScreen       = "What a screen showed: the key signed these details, whatever was displayed."
+	openPerson       = "Who the user was: the authenticator verified whoever it knows as its user."
+	openTime         = "When exactly: the time is the server's word, and no later than the expiry, which is signed."
+	openCredentialID = "The credential id: it is the server's word."
+	openKey          = "That the key is the customer's: neither a log key nor the key itself was given."
+	openLog          = "That the log shows everybody the same: compare its checkpoints, or ask its witnesses."
+	openRelyingParty = "That the relying party is the right one: none was given."
+	openOrigin       = "That the origin is a right one: none was given."
+	openAge          = "That it is recent: no age was asked for."
+	openOnce         = "That it was not used before: only whoever consumes approvals knows."
+	openCodes        = "That the customer gave these codes: this is the server's word, not the signature of a customer's key."
+	openServer       = "That the signing key is the server's: no server key was given."
+)
+
+// Verify checks a document. An error, mostly an [*Error] or a [*DetailsError],
+// names the member at fault and repeats no value; there is no verdict then.
+func (v *Verifier) Verify(document []byte) (*Verdict, error) {
+	a, details, c, err := parse(document)
+	if err != nil {
+		return nil, err
+	}
+	verdict := &Verdict{Details: details, ApprovedAt: a.ApprovedAt, Way: WayPasskey, Proved: make([]string, 0, 8), NotProved: make([]string, 0, 8)}
+	if a.Codes != nil {
+		verdict.Way = WayCodes
+	}
+	switch {
+	case v.options.Way != "" && v.options.Way != verdict.Way:
+		return nil, fault(verdict.Way, "is not the way of approval that was asked for")
+	case v.options.RelyingParty != "" && v.options.RelyingParty != details.RelyingParty:
+		return nil, fault("details.relying_party", "is not the given one")
+	case a.ApprovedAt > details.Expires:
+		return nil, fault("approved_at", "is later than the details' expiry")
+	case v.newest != "" && a.ApprovedAt > v.newest:
+		return nil, fault("approved_at", "is in the future")
+	case a.ApprovedAt < v.oldest:
+		return nil, fault("approved_at", "is longer ago than the given age")
+	}
+	if a.Codes != nil {
+		err = v.codes(verdict, &a, c)
+	} else {
+		err = v.passkey(verdict, &a, c)
+	}
+	if err != nil {
+		return nil, err
+	}
+	verdict.note(v.options.RelyingParty != "", provedRelyingParty, openRelyingParty)
+	verdict.note(v.oldest != "", provedAge, openAge)
+	verdict.NotProved = append(verdict.NotProved, openOnce)
+	verdict.Fingerprint = a.fingerprint(document)
+	return verdict, nil
+}
+
+// note tells of something that was asked for, or was not.
+func (v *Verdict) note(asked bool, proved, open string) {
+	if asked {
+		v.Proved = append(v.Proved, proved)
+	} else {
+		v.NotProved = append(v.NotProved, open)
+	}
+}
+
+// fingerprint hashes the canonical document, which a was read from.
+func (a *Approval) fingerprint(document []byte) [32]byte {
+	if a.Registration == nil {
+		return sha256.Sum256(document)
+	}
+	b := *a
+	b.Registration = nil
+	return sha256.Sum256(b.append(make([]byte, 0, len(document))))
+}
+
+func (v *Verifier) codes(verdict *Verdict, a *Approval, c *contents) error {
+	key := a.Codes.PublicKey
+	known := v.serverKeys[key] || v.serverKeys[a.Codes.KeyID+":"+key]
+	if len(v.serverKeys) > 0 && !known {
+		return fault("codes.public_key", "is none of the given server keys")
+	}
+	if err := a.Codes.verify(c, []byte(a.Details), a.ApprovedAt); err != nil {
+		return err
+	}
+	if known {
+		verdict.Proved = append(verdict.Proved, provedServer)
+	} else {
+		verdict.Proved = append(verdict.Proved, provedStatement)
+		verdict.NotProved = append(verdict.NotProved, openServer)
+	}
+	verdict.NotProved = append(verdict.NotProved, openCodes, openScreen)
+	return nil
+}
+
+func (v *Verifier) passkey(verdict *Verdict, a *Approval, c *contents) error {
+	p := a.Passkey
+	if len(v.options.Origins) > 0 && !slices.Contains(v.options.Origins, p.Origin) {
+		return fault("passkey.origin", "is none of the given origins")
+	}
+	if err := verifyAuthData(c.authData, p.RelyingParty); err != nil {
+		return err
+	}
+	if err := verifyClientData(c.clientData, challenge(c.nonce, a.Details), p.Origin); err != nil {
+		return err
+	}
+	pinned, registered, err := v.trust(&verdict.Details, a, c)
+	if err != nil {
+		return err
+	}
+	hash := sha256.Sum256(c.clientData)
+	if err := verifySignature(p.Algorithm, c.publicKey, append(c.authData, hash[:]...), c.signature); err != nil {
+		return err
+	}
+	verdict.Proved = append(verdict.Proved, provedSignature, provedCeremony, provedUser)
+	verdict.note(len(v.options.Origins) > 0, provedOrigin, openOrigin)
+	if pinned {
+		verdict.Proved = append(verdict.Proved, provedPinned)
+	}
+	if registered {
+		verdict.Proved = append(verdict.Proved, provedRegistration)
+		verdict.NotProved = append(verdict.NotProved, openLog)
+	} else {
+		verdict.NotProved = append(verdict.NotProved, openCredentialID)
+	}
+	if !pinned && !registered {
+		verdict.NotProved = append(verdict.NotProved, openKey)
+	}
+	verdict.NotProved = append(verdict.NotProved, openTime, openScreen, openPerson)
+	return nil
+}
+
+// trust tells how the key is known to be the account's.
+func (v *Verifier) trust(d *Details, a *Approval, c *contents) (pinned, registered bool, err error) {
+	if a.Registration != nil {
+		if err := a.Registration.verify(c, d, a.ApprovedAt); err != nil {
+			return false, false, err
+		}
+	}
+	pinned = len(v.publicKeys) > 0 && v.publicKeys[d.Account+":"+a.Passkey.PublicKey]
+	switch {
+	case a.Registration != nil && len(v.logKeys) > 0:
+		if !v.signed(a.Registration.Checkpoint, c.checkpoint) {
+			return false, false, fault("registration.checkpoint", "is signed by none of the given log keys")
+		}
+		return pinned, true, nil
+	case pinned, len(v.logKeys) == 0 && len(v.publicKeys) == 0:
+		return pinned, false, nil
+	case len(v.logKeys) > 0:
+		return false, false, fault("registration", "is missing, and log keys were given")
+	default:
+		return false, false, fault("passkey.public_key", "is none of the keys that were given for this account")
+	}
+}
+
+// signed checks the signature of a checkpoint, once.
+func (v *Verifier) signed(note string, c *checkpoint) bool {
+	v.mu.RLock()
+	known := v.checkpoints[note]
+	v.mu.RUnlock()
+	if known {
+		return true
+	}
+	if !slices.ContainsFunc(v.logKeys, func(k logKey) bool { return k.signed(c) }) {
+		return false
+	}
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	if len(v.checkpoints) >= maxCheckpoints {
+		clear(v.checkpoints)
+	}
+	v.checkpoints[strings.Clone(note)] = true
+	return true
+}
