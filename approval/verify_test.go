@@ -1,0 +1,361 @@
+package approval
+
+import (
+	"crypto/sha256"
+	"fmt"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+)
+
+// kinds are proofs of every kind, each whole and true.
+func kinds() map[string][]byte {
+	return map[string][]byte{
+		"codes":            codesDocument(),
+		"es256":            newRecipe(es256Key(11)).document(),
+		"es256 registered": registered(es256Key(11)).document(),
+		"eddsa registered": registered(ed25519Key(12)).document(),
+		"rs256 registered": registered(rs256Key()).document(),
+	}
+}
+
+func TestTrueProofsAreAccepted(t *testing.T) {
+	for name, document := range kinds() {
+		o := strict()
+		if name == "es256" {
+			o.LogKeys = nil
+		}
+		verdict, err := verifier(t, o).Verify(document)
+		if err != nil {
+			t.Errorf("%s: %v", name, err)
+			continue
+		}
+		a, err := Parse(document)
+		if err != nil {
+			t.Fatal(err)
+		}
+		want, err := a.Fingerprint()
+		if err != nil || verdict.Fingerprint != want || verdict.Details != sample() || verdict.ApprovedAt != testApprovedAt || len(verdict.Proved) == 0 || len(verdict.NotProved) == 0 {
+			t.Errorf("%s: %+v, %v", name, verdict, err)
+		}
+		a.Registration = nil
+		if stored, err := a.Marshal(); err != nil || sha256.Sum256(stored) != verdict.Fingerprint {
+			t.Errorf("%s: the fingerprint is not that of the document without its registration (%v)", name, err)
+		}
+	}
+}
+
+// unsigned is what no signature covers: who alters these bytes is found by the fingerprint alone, and the verdict says so.
+func unsigned(document []byte, member string) (from, to int) {
+	name := `"` + member + `":"`
+	from = strings.Index(string(document), name) + len(name)
+	return from, from + strings.IndexByte(string(document[from:]), '"')
+}
+
+func TestNoChangedByteIsAccepted(t *testing.T) {
+	for name, document := range kinds() {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			o := strict()
+			if name == "es256" {
+				o.LogKeys = nil
+			}
+			v := verifier(t, o)
+			good, err := v.Verify(document)
+			if err != nil {
+				t.Fatal(err)
+			}
+			timeFrom, timeTo := unsigned(document, "approved_at")
+			idFrom, idTo := 0, 0
+			if name == "es256" {
+				idFrom, idTo = unsigned(document, "credential_id")
+			}
+			try := func(what string, i int, altered []byte) {
+				verdict, err := v.Verify(altered)
+				if err != nil {
+					return
+				}
+				// Nobody signed when the approval by a passkey was given, nor under which id its key is kept unless the log tells.
+				sentence := ""
+				switch {
+				case name != "codes" && timeFrom <= i && i < timeTo:
+					sentence = openTime
+				case idFrom <= i && i < idTo:
+					sentence = openCredentialID
+				}
+				if sentence == "" || verdict.Fingerprint == good.Fingerprint {
+					t.Errorf("%s at %d is accepted: %.60q", what, i, altered[max(0, i-30):])
+				} else if !strings.Contains(strings.Join(verdict.NotProved, "\n"), sentence) {
+					t.Errorf("%s at %d: the verdict does not say %q", what, i, sentence)
+				}
+			}
+			altered := make([]byte, 0, len(document)+1)
+			for i, b := range document {
+				for _, flip := range []byte{1, 2, 4, 8, 16, 32, 64, 128} {
+					altered = append(altered[:0], document...)
+					altered[i] = b ^ flip
+					try("a flipped bit", i, altered)
+				}
+				altered = append(append(altered[:0], document[:i]...), document[i+1:]...)
+				try("a dropped byte", i, altered)
+				altered = append(append(altered[:0], document[:i+1]...), document[i:]...)
+				try("a doubled byte", i, altered)
+				try("a cut", i, document[:i])
+			}
+		})
+	}
+}
+
+func TestTheVerdictSaysWhatWasNotAsked(t *testing.T) {
+	document := registered(es256Key(11)).document()
+	has := func(list []string, s string) bool {
+		for _, l := range list {
+			if l == s {
+				return true
+			}
+		}
+		return false
+	}
+	bare, err := verifier(t, Options{}).Verify(document)
+	if err != nil {
+		t.Fatal(err)
+	}
+	all, err := verifier(t, strict()).Verify(document)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, s := range []struct{ proved, open string }{{provedRegistration, openKey}, {provedRegistration, openCredentialID}, {provedOrigin, openOrigin}, {provedRelyingParty, openRelyingParty}, {provedAge, openAge}} {
+		if !has(bare.NotProved, s.open) || has(bare.Proved, s.proved) || !has(all.Proved, s.proved) || has(all.NotProved, s.open) {
+			t.Errorf("%q and %q", s.proved, s.open)
+		}
+	}
+	for _, s := range []string{openScreen, openPerson, openTime, openOnce} {
+		if !has(bare.NotProved, s) || !has(all.NotProved, s) {
+			t.Errorf("not always said: %q", s)
+		}
+	}
+	byCodes, err := verifier(t, Options{}).Verify(codesDocument())
+	if err != nil || !has(byCodes.NotProved, openCodes) || !has(byCodes.NotProved, openServer) || byCodes.Way != WayCodes {
+		t.Errorf("%+v, %v", byCodes, err)
+	}
+	key := es256Key(11)
+	pinned, err := verifier(t, Options{PublicKeys: []string{"ac_01HZX3:" + encode(key.cose)}}).Verify(newRecipe(key).document())
+	if err != nil || !has(pinned.Proved, provedPinned) || has(pinned.NotProved, openKey) {
+		t.Errorf("%+v, %v", pinned, err)
+	}
+	for _, other := range []string{"ac_other:" + encode(key.cose), "ac_01HZX3:" + encode(es256Key(12).cose)} {
+		if _, err := verifier(t, Options{PublicKeys: []string{other}}).Verify(newRecipe(key).document()); err == nil {
+			t.Error("a key that was not given for this account is accepted")
+		}
+	}
+}
+
+func TestOptionsThatAreNotWhatTheySeemAreRefused(t *testing.T) {
+	vkey := verifierKey(testLog, testLogKey)
+	for name, o := range map[string]Options{
+		"a log key cut off":        {LogKeys: []string{vkey[:len(vkey)-4]}},
+		"a log key of other bytes": {LogKeys: []string{strings.Replace(vkey, "/1+", "/2+", 1)}},
+		"a log key without a name": {LogKeys: []string{"+" + strings.SplitN(vkey, "+", 2)[1]}},
+		"an empty log key":         {LogKeys: []string{""}},
+		"a server key cut off":     {ServerKeys: []string{"k1:AAAA"}},
+		"a server key of order 1":  {ServerKeys: []string{encode(append([]byte{1}, make([]byte, 31)...))}},
+		"a key of no account":      {PublicKeys: []string{encode(es256Key(1).cose)}},
+		"an age without a time":    {MaxAge: time.Minute},
+		"a negative age":           {MaxAge: -time.Minute, Now: testAt},
+		"another way":              {Way: "post"},
+	} {
+		if _, err := NewVerifier(o); err == nil {
+			t.Errorf("%s is accepted", name)
+		}
+	}
+}
+
+func TestInclusionInTreesOfEverySize(t *testing.T) {
+	for size := 1; size <= 33; size++ {
+		leaves := make([][]byte, size)
+		for i := range leaves {
+			leaves[i] = fmt.Append(nil, i)
+		}
+		want := treeHash(leaves)
+		for index := range leaves {
+			proof := treePath(index, leaves)
+			if root, ok := rootByInclusion(leaves[index], uint64(index), uint64(size), proof); !ok || root != want {
+				t.Fatalf("leaf %d of %d", index, size)
+			}
+			for other := range leaves {
+				if root, ok := rootByInclusion(leaves[index], uint64(other), uint64(size), proof); other != index && ok && root == want {
+					t.Fatalf("leaf %d of %d passes for %d", index, size, other)
+				}
+			}
+			if _, ok := rootByInclusion(leaves[index], uint64(index), uint64(size), append(proof, want)); ok {
+				t.Fatalf("leaf %d of %d with a longer proof", index, size)
+			}
+			if len(proof) > 0 {
+				if _, ok := rootByInclusion(leaves[index], uint64(index), uint64(size), proof[1:]); ok {
+					t.Fatalf("leaf %d of %d with a shorter proof", index, size)
+				}
+			}
+		}
+		if _, ok := rootByInclusion(leaves[0], uint64(size), uint64(size), nil); ok {
+			t.Fatal("a leaf behind the end")
+		}
+	}
+}
+
+func TestARegistrationKeepsTheLogsSignatureAlone(t *testing.T) {
+	g := registered(es256Key(11)).registration()
+	entry, _ := decode(g.Entry, 1, maxEntry)
+	opening, _ := decode(g.Opening, 32, 32)
+	var proof [][32]byte
+	for _, p := range g.Proof {
+		b, _ := decode(p, 32, 32)
+		proof = append(proof, [32]byte(b))
+	}
+	text, _, _ := cutNote(g.Checkpoint)
+	witness := signNote(text, "witness.example", strangeLogKey)
+	_, line, _ := cutNote(witness)
+	for _, note := range []string{g.Checkpoint, g.Checkpoint + line, strings.Replace(g.Checkpoint, "\n\n", "\n\n"+line, 1)} {
+		got, err := NewRegistration(note, entry, 4, [32]byte(opening), proof)
+		if err != nil || got.Checkpoint != g.Checkpoint || got.Index != g.Index || got.Entry != g.Entry || len(got.Proof) != len(g.Proof) {
+			t.Errorf("%+v, %v", got, err)
+		}
+	}
+	if _, err := NewRegistration(witness, entry, 4, [32]byte(opening), proof); err == nil {
+		t.Error("a checkpoint that the log did not sign")
+	}
+	if _, err := NewRegistration("", nil, 0, [32]byte{}, nil); err == nil {
+		t.Error("nothing")
+	}
+}
+
+func TestAVerifierServesManyAtOnce(t *testing.T) {
+	v := verifier(t, strict())
+	var documents [][]byte
+	for i := range 8 {
+		r := registered(es256Key(byte(11 + i)))
+		r.log.size = 7 + i
+		documents = append(documents, r.document())
+	}
+	var all sync.WaitGroup
+	for range 4 {
+		all.Go(func() {
+			for range 20 {
+				for _, d := range documents {
+					if _, err := v.Verify(d); err != nil {
+						t.Error(err)
+					}
+				}
+			}
+		})
+	}
+	all.Wait()
+}
+
+func TestWhatIsRememberedIsBounded(t *testing.T) {
+	v := verifier(t, strict())
+	for i := range maxCheckpoints + 2 {
+		note := signNote(fmt.Sprintf("%s\n%d\n%s\n", testLog, i, "AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA="), testLog, testLogKey)
+		c, ok := parseCheckpoint(note)
+		if !ok || !v.signed(note, c) {
+			t.Fatal("a signed note is refused")
+		}
+	}
+	if len(v.checkpoints) > maxCheckpoints {
+		t.Errorf("%d checkpoints", len(v.checkpoints))
+	}
+}
+
+func TestVerifyErrorsRepeatNoValue(t *testing.T) {
+	r := registered(es256Key(11))
+	r.origin, r.rpID = "https://private.example", "private.example"
+	document := r.document()
+	for _, d := range [][]byte{document, []byte(strings.Replace(string(document), `"version":"`, `"version":"private`, 1)), []byte(`{"approved_at":"private`)} {
+		if _, err := verifier(t, strict()).Verify(d); err == nil || strings.Contains(err.Error(), "private") {
+			t.Errorf("got %v", err)
+		}
+	}
+}
+
+// rubbish feeds a verifier that asks nothing, so that nothing shields the rest of it.
+func rubbish(f *testing.F) {
+	for _, d := range kinds() {
+		f.Add(d)
+	}
+	f.Add([]byte(`{"approved_at":"`))
+	f.Add([]byte{})
+}
+
+func FuzzVerifyNeverAcceptsRubbish(f *testing.F) {
+	rubbish(f)
+	v, err := NewVerifier(Options{})
+	if err != nil {
+		f.Fatal(err)
+	}
+	f.Fuzz(func(t *testing.T, document []byte) {
+		verdict, err := v.Verify(document)
+		if err != nil {
+			return
+		}
+		// It may find what needs no key (another time), never another message under a key of ours.
+		a, err := Parse(document)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if verdict.Details != sample() && a.Codes == nil {
+			key, _ := decode(a.Passkey.PublicKey, 1, maxPublicKey)
+			for _, k := range []keyPair{es256Key(11), ed25519Key(12), rs256Key()} {
+				if string(key) == string(k.cose) {
+					t.Fatalf("accepted under a key that never signed it: %s", document)
+				}
+			}
+		}
+	})
+}
+
+func FuzzParseTakesTheCanonicalFormAlone(f *testing.F) {
+	rubbish(f)
+	f.Fuzz(func(t *testing.T, document []byte) {
+		a, err := Parse(document)
+		if err != nil {
+			return
+		}
+		if again := a.append(nil); string(again) != string(document) {
+			t.Fatalf("accepted %q, makes %q", document, again)
+		}
+		if byHand := canonicalByHand(t, document); string(byHand) != string(document) {
+			t.Fatalf("accepted %q, which is %q in RFC 8785", document, byHand)
+		}
+	})
+}
+
+func FuzzClientData(f *testing.F) {
+	sum := sha256.Sum256(nil)
+	good := `{"type":"webauthn.get","challenge":"` + encode(sum[:]) + `","origin":"` + testOrigin + `","crossOrigin":false,"other":[1,{"a":null}],"esc":"\u00e9\ud83d\ude00"}`
+	f.Add([]byte(good))
+	f.Add([]byte(strings.Replace(good, "origin", `or\u0069gin`, 1)))
+	f.Fuzz(func(t *testing.T, raw []byte) {
+		if verifyClientData(raw, sum, testOrigin) == nil && !strings.Contains(string(raw), "{") {
+			t.Fatalf("accepted %q", raw)
+		}
+		agree(t, raw, sum)
+	})
+}
+
+func FuzzAuthenticatorData(f *testing.F) {
+	r := newRecipe(es256Key(11))
+	a := r.approval()
+	b, _ := decode(a.Passkey.AuthenticatorData, 37, maxAuthData)
+	f.Add(b[32:])
+	f.Add(append([]byte{0x9d, 0, 0, 0, 0}, 0xa1, 0x61, 'x', 0x82, 1, 0xf5))
+	f.Add(append([]byte{0x5d, 0, 0, 0, 0}, append(make([]byte, 18), es256Key(11).cose...)...))
+	f.Fuzz(func(t *testing.T, tail []byte) {
+		if len(tail) < 5 {
+			return
+		}
+		sum := sha256.Sum256([]byte("halloran.example"))
+		if verifyAuthData(append(sum[:], tail...), "halloran.example") == nil && tail[0]&5 != 5 {
+			t.Fatalf("accepted %x", tail)
+		}
+	})
+}
