@@ -186,7 +186,7 @@ func (p *PasskeyEvidence) check(c *contents, relyingParty string) error {
 	if p.RelyingParty != relyingParty {
 		return fault("passkey.relying_party", "is another than that of the details")
 	}
-	if reason := visibleASCII(maxOrigin)(p.Origin); reason != "" {
+	if reason := asOrigin(p.Origin); reason != "" {
 		return fault("passkey.origin", reason)
 	}
 	if p.Algorithm > maxSafeAlgorithm || p.Algorithm < -maxSafeAlgorithm {

@@ -63,7 +63,7 @@ var (
 // value, and the factors are in alphabetical order. Ed25519 is deterministic:
 // signing the same statement again gives the same bytes.
 func SignCodes(key ed25519.PrivateKey, keyID string, canonical []byte, factors []string, at time.Time) (*CodesEvidence, error) {
-	if len(key) != ed25519.PrivateKeySize || visibleASCII(maxKeyID)(keyID) != "" {
+	if len(key) != ed25519.PrivateKeySize || asKeyID(keyID) != "" {
 		return nil, errCodesKey
 	}
 	if _, err := ParseDetails(canonical); err != nil {
@@ -115,7 +115,7 @@ func (c *CodesEvidence) check(in *contents) error {
 	if c.AttestedBy != AttestedByServer {
 		return fault("codes.attested_by", "is not "+AttestedByServer)
 	}
-	if reason := visibleASCII(maxKeyID)(c.KeyID); reason != "" {
+	if reason := asKeyID(c.KeyID); reason != "" {
 		return fault("codes.key_id", reason)
 	}
 	if !validFactors(c.Factors) {

@@ -88,16 +88,16 @@ type member struct {
 
 func (d *Details) members() []member {
 	return []member{
-		{"account", &d.Account, visibleASCII(maxID)},
-		{"address", &d.Address, visibleASCII(maxAddress)},
+		{"account", &d.Account, asID},
+		{"address", &d.Address, asAddress},
 		{"amount", &d.Amount, checkDecimal},
-		{"asset", &d.Asset, visibleASCII(maxCode)},
+		{"asset", &d.Asset, asCode},
 		{"expires", &d.Expires, checkTime},
 		{"fee", &d.Fee, checkDecimal},
 		{"memo", &d.Memo, checkMemo},
-		{"network", &d.Network, visibleASCII(maxCode)},
-		{"relying_party", &d.RelyingParty, visibleASCII(maxRelyingParty)},
-		{"withdrawal", &d.Withdrawal, visibleASCII(maxID)},
+		{"network", &d.Network, asCode},
+		{"relying_party", &d.RelyingParty, asRelyingParty},
+		{"withdrawal", &d.Withdrawal, asID},
 	}
 }
 
@@ -191,6 +191,10 @@ func cutString(b []byte) (s string, rest []byte, ok bool) {
 	if len(b) == 0 || b[0] != '"' {
 		return "", nil, false
 	}
+	end := bytes.IndexAny(b[1:], `"\`)
+	if end >= 0 && b[1+end] == '"' {
+		return string(b[1 : 1+end]), b[2+end:], true
+	}
 	var value []byte
 	for i := 1; i < len(b); i++ {
 		switch b[i] {
@@ -206,6 +210,16 @@ func cutString(b []byte) (s string, rest []byte, ok bool) {
 	}
 	return "", nil, false
 }
+
+// The forms of text that a machine chose, made once.
+var (
+	asID           = visibleASCII(maxID)
+	asAddress      = visibleASCII(maxAddress)
+	asCode         = visibleASCII(maxCode)
+	asRelyingParty = visibleASCII(maxRelyingParty)
+	asOrigin       = visibleASCII(maxOrigin)
+	asKeyID        = visibleASCII(maxKeyID)
+)
 
 // visibleASCII is the form of everything that a machine chose. Look-alike
 // letters and invisible characters could otherwise make two destinations that

@@ -73,7 +73,7 @@ func (r *Registration) check(c *contents) error {
 	if c.opening, ok = decode(r.Opening, openingSize, openingSize); !ok {
 		return fault("registration.opening", "is not base64url of 32 bytes")
 	}
-	c.proof = make([][32]byte, 0, maxProof)
+	c.proof = make([][32]byte, 0, len(r.Proof))
 	for _, p := range r.Proof {
 		hash, ok := decode(p, sha256.Size, sha256.Size)
 		if !ok || len(c.proof) == maxProof {
@@ -133,7 +133,7 @@ func parseEntry(raw []byte) (entry, error) {
 	switch _, ok := decode(e.commitment, sha256.Size, sha256.Size); {
 	case r.err != nil:
 		return entry{}, fault(member, "is not in canonical form")
-	case r.rest != "" || !ok || visibleASCII(maxID)(e.account) != "" || visibleASCII(maxID)(e.kind) != "" || e.version != entryVersion,
+	case r.rest != "" || !ok || asID(e.account) != "" || asID(e.kind) != "" || e.version != entryVersion,
 		err != nil || t.Format(entryTime) != e.at:
 		return entry{}, fault(member, "is not in the form of an entry")
 	}
@@ -197,7 +197,7 @@ func parseCheckpoint(note string) (*checkpoint, bool) {
 		return nil, false
 	}
 	lines := strings.SplitN(text, "\n", 4)
-	if len(lines) != 4 || visibleASCII(maxCheckpoint)(lines[0]) != "" || strings.Contains(lines[0], "+") {
+	if len(lines) != 4 || asOrigin(lines[0]) != "" || strings.Contains(lines[0], "+") {
 		return nil, false
 	}
 	c := &checkpoint{text: text, origin: lines[0]}
@@ -253,7 +253,7 @@ func parseLogKey(text string) (logKey, bool) {
 	id, key, ok2 := strings.Cut(rest, "+")
 	want, err := hex.DecodeString(id)
 	raw, ok3 := decodeStd(key, 1+ed25519.PublicKeySize)
-	if !ok || !ok2 || !ok3 || err != nil || len(want) != 4 || raw[0] != 1 || visibleASCII(maxCheckpoint)(name) != "" || !goodEd25519(raw[1:]) {
+	if !ok || !ok2 || !ok3 || err != nil || len(want) != 4 || raw[0] != 1 || asOrigin(name) != "" || !goodEd25519(raw[1:]) {
 		return logKey{}, false
 	}
 	sum := sha256.Sum256(append([]byte(name+"\n"), raw...))
