@@ -24,6 +24,7 @@ const usage = `countersign: log in with face or fingerprint, and approve a withd
   countersign api-keys  create, list and revoke the keys of your payout system
   countersign migrate   apply the migrations that a database lacks; serve does so too
   countersign db copy   carry an SQLite database to PostgreSQL; db verify compares the two
+  countersign verify    check documents of approvals; needs no server
   countersign decline   decline a requested withdrawal
   countersign restored  end what a restored backup would revive; before serving it
   countersign version   print the version
@@ -41,9 +42,21 @@ func main() {
 			fmt.Fprintln(os.Stderr, "countersign:", err)
 		}
 		stop()
-		os.Exit(1)
+		code := 1
+		if coded := new(exitError); errors.As(err, &coded) {
+			code = coded.code
+		}
+		os.Exit(code)
 	}
 }
+
+// exitError is an error after which the program ends with another code than 1.
+type exitError struct {
+	error
+	code int
+}
+
+func (e *exitError) Unwrap() error { return e.error }
 
 func run(ctx context.Context, args []string, stdout, stderr io.Writer) error {
 	if len(args) == 0 {
@@ -68,6 +81,8 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) error {
 		return runMigrate(ctx, rest, os.Getenv, time.Now, stdout, stderr)
 	case "db":
 		return runDB(ctx, rest, time.Now, stdout, stderr)
+	case "verify":
+		return runVerify(rest, os.Stdin, time.Now, stdout, stderr)
 	case "decline":
 		return runDecline(ctx, rest, os.Getenv, stdout, stderr)
 	case "restored":

@@ -48,7 +48,7 @@ var allowed = map[string]string{
 	// Fills a demo's database for the browser tests.
 	"web/e2e/tools/manypasskeys": "internal/policy internal/secret internal/store",
 
-	"cmd/countersign": "internal/app internal/asset internal/blob internal/delivery internal/demo internal/desk internal/observe internal/policy internal/secret internal/store internal/support internal/verification internal/webapp",
+	"cmd/countersign": "approval internal/app internal/asset internal/blob internal/delivery internal/demo internal/desk internal/observe internal/policy internal/secret internal/store internal/support internal/verification internal/webapp",
 }
 
 // testOnly are packages that no program may import.
