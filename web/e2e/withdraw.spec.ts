@@ -2,6 +2,7 @@ import type { Route } from '@playwright/test';
 import { challengeOf, signedChallenge } from './harness/bytes';
 import { ledgerAtHome, lookalike, type Customer } from './harness/customer';
 import { expect, test } from './harness/test';
+import { verifiedElsewhere } from './harness/verify';
 
 interface Withdrawal {
   id: string;
@@ -18,7 +19,7 @@ async function available(customer: Customer, asset: string): Promise<string | un
   return answer.body.items.find((each) => each.asset === asset)?.available;
 }
 
-test('F2: one scan approves a withdrawal, and it signed exactly that withdrawal', async ({ ines }) => {
+test('F2: one scan approves a withdrawal, and it signed exactly that withdrawal', async ({ demo, ines }) => {
   await ines.signInWithPasskey();
   const id = await ines.requestWithdrawal({ amount: '250' });
   const before = ines.gate.calls.length;
@@ -37,7 +38,8 @@ test('F2: one scan approves a withdrawal, and it signed exactly that withdrawal'
   await ines.button('Save proof').click();
   const chunks: Buffer[] = [];
   for await (const chunk of await (await download).createReadStream()) chunks.push(chunk as Buffer);
-  const proof = JSON.parse(Buffer.concat(chunks).toString()) as Parameters<typeof challengeOf>[0];
+  const saved = Buffer.concat(chunks);
+  const proof = JSON.parse(saved.toString()) as Parameters<typeof challengeOf>[0];
   expect(JSON.parse(proof.details)).toMatchObject({
     withdrawal: id,
     asset: 'USDT',
@@ -49,6 +51,15 @@ test('F2: one scan approves a withdrawal, and it signed exactly that withdrawal'
   expect(calls[0]?.options.challenge).toBe(challengeOf(proof));
   const otherDetails = proof.details.replace('"amount":"250"', '"amount":"251"');
   expect(challengeOf({ ...proof, details: otherDetails })).not.toBe(signedChallenge(proof));
+
+  const asked = ['-rp', 'localhost', '-origin', demo.origin, '-way', 'passkey', '-max-age', '1h'];
+  const verdict = await verifiedElsewhere(saved, asked);
+  expect(verdict, verdict.output).toMatchObject({ code: 0 });
+  expect(verdict.output).toContain(`passed: ${id} approved`);
+  expect(verdict.output).toContain((await ines.get<{ fingerprint: string }>(`/v1/withdrawals/${id}`)).body.fingerprint);
+  const forged = Buffer.from(saved.toString().replace('\\"amount\\":\\"250\\"', '\\"amount\\":\\"251\\"'));
+  expect(forged.equals(saved)).toBe(false);
+  expect(await verifiedElsewhere(forged, asked)).toMatchObject({ code: 1 });
 });
 
 test('F7: codes go on approving withdrawals after a passkey exists', async ({ ines }) => {

@@ -8,7 +8,7 @@ import { Inbox } from './inbox';
 
 export const repository = fileURLToPath(new URL('../../..', import.meta.url));
 
-const program = process.env['COUNTERSIGN_BINARY'] ?? join(repository, 'bin/countersign');
+export const program = process.env['COUNTERSIGN_BINARY'] ?? join(repository, 'bin/countersign');
 
 /** The real program, as `countersign demo` starts it, in a folder and at a port of its own. */
 export class Demo {
