@@ -86,6 +86,7 @@ fuzz:
 .PHONY: bench
 bench:
 	go run ./internal/bench
+	go run ./internal/bench -proofs
 
 ## vuln: known vulnerabilities; says so when the database cannot be asked
 .PHONY: vuln

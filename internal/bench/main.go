@@ -43,6 +43,7 @@ func main() {
 	metrics := flag.Bool("metrics", false, "with -serve: keep metrics")
 	traces := flag.String("traces", "", "with -serve: send traces to this collector")
 	postgres := flag.Bool("postgres", false, "measure logins on PostgreSQL, and nothing else")
+	proofs := flag.Bool("proofs", false, "measure the verification of approvals, and nothing else")
 	flag.Parse()
 	var err error
 	switch {
@@ -50,6 +51,8 @@ func main() {
 		err = serve(*child, *profile, *metrics, *traces)
 	case *postgres:
 		err = measurePostgres(*logins, *profile)
+	case *proofs:
+		err = measureProofs()
 	case *watched:
 		err = measureWatched(*logins)
 	default:
