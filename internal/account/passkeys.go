@@ -148,7 +148,15 @@ func (s *Service) finishCreatePasskey(tx *store.Tx, c *verification.Completed) (
 	} else if err != nil {
 		return nil, err
 	}
-	if err := changed(tx, c, "passkey.created", map[string]string{"passkey": p.ID, "format": p.Format}); err != nil {
+	if err := tx.BumpSecurity(a.ID); err != nil {
+		return nil, err
+	}
+	event, err := tx.RecordRegistration(c.Caller.Event(a.ID, "passkey.created", true, map[string]string{"passkey": p.ID, "format": p.Format, "way": c.Way}),
+		store.Credential{RelyingParty: p.RPID, ID: p.CredentialID, PublicKey: p.PublicKey})
+	if err != nil {
+		return nil, err
+	}
+	if err := tx.SetRegistration(a.ID, p.ID, event); err != nil {
 		return nil, err
 	}
 	v := viewPasskey(p, c.Caller)

@@ -22,6 +22,7 @@ import (
 	"countersign/api"
 	"countersign/internal/account"
 	"countersign/internal/asset"
+	"countersign/internal/auditlog"
 	"countersign/internal/blob"
 	"countersign/internal/delivery"
 	"countersign/internal/desk"
@@ -118,6 +119,7 @@ type App struct {
 	API         *httpapi.Server
 	Handler     http.Handler
 	Worker      *delivery.Worker
+	Log         *auditlog.Log
 
 	logger   *slog.Logger
 	clock    func() time.Time
@@ -140,7 +142,7 @@ func New(ctx context.Context, c Config) (*App, error) {
 	if err != nil {
 		return nil, err
 	}
-	a := &App{DB: db, logger: c.Logger, clock: c.Clock, hasher: password.NewHasher(hashers, hashQueue)}
+	a := &App{DB: db, logger: c.Logger, clock: c.Clock, hasher: password.NewHasher(hashers, hashQueue), Log: &auditlog.Log{DB: db, Keys: c.Keys, RPID: c.RPID}}
 	a.Engine = &verification.Engine{
 		DB: db, Keys: c.Keys, Policy: c.Policy, RP: passkey.RelyingParty{ID: c.RPID, Name: c.Name}, Hasher: a.hasher, Limits: c.Limits, Spending: c.Spending,
 		Notifier:    notice.Notifier{Brand: delivery.Brand{Name: c.Name, Domain: c.RPID, BaseURL: c.Origins[0]}},
@@ -232,6 +234,7 @@ func (a *App) Run(ctx context.Context) {
 		a.awaitStore(ctx)
 		a.every(ctx, 12*time.Hour, "delete stray recordings", a.Recordings.SweepStrays)
 	})
+	wait.Go(func() { a.every(ctx, time.Second, "sequence the audit log", a.Log.SequenceAll) })
 	wait.Go(func() { a.every(ctx, time.Minute, "watch the clock", a.watchClock) })
 	wait.Wait()
 }

@@ -30,9 +30,11 @@ var allowed = map[string]string{
 	"internal/totp":         "",
 	"internal/webapp":       "",
 
-	"internal/store":        "internal/delivery internal/policy internal/secret",
+	"internal/store":        "approval internal/delivery internal/policy internal/secret",
 	"internal/notice":       "internal/delivery internal/policy internal/secret internal/store",
 	"internal/verification": "approval internal/delivery internal/notice internal/passkey internal/password internal/policy internal/refusal internal/secret internal/store internal/totp",
+
+	"internal/auditlog": "approval internal/secret internal/store",
 
 	"internal/account":    "internal/contact internal/passkey internal/policy internal/refusal internal/secret internal/store internal/verification",
 	"internal/support":    "internal/blob internal/contact internal/delivery internal/media internal/notice internal/policy internal/refusal internal/secret internal/store internal/verification",
@@ -40,8 +42,8 @@ var allowed = map[string]string{
 
 	"internal/desk": "internal/contact internal/delivery internal/notice internal/passkey internal/policy internal/refusal internal/secret internal/store internal/verification",
 
-	"internal/httpapi": "internal/account internal/desk internal/password internal/policy internal/refusal internal/secret internal/store internal/support internal/verification internal/withdrawal",
-	"internal/app": "api internal/account internal/asset internal/blob internal/delivery internal/desk internal/httpapi internal/notice internal/observe internal/passkey internal/password internal/policy internal/secret " +
+	"internal/httpapi": "internal/account internal/auditlog internal/desk internal/password internal/policy internal/refusal internal/secret internal/store internal/support internal/verification internal/withdrawal",
+	"internal/app": "api internal/account internal/asset internal/auditlog internal/blob internal/delivery internal/desk internal/httpapi internal/notice internal/observe internal/passkey internal/password internal/policy internal/secret " +
 		"internal/store internal/support internal/verification internal/withdrawal",
 	"internal/demo": "internal/account internal/app internal/asset internal/delivery internal/desk internal/policy internal/secret internal/store internal/totp internal/verification internal/withdrawal",
 

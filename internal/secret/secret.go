@@ -162,6 +162,15 @@ func (k *Keys) Signer() (id string, key ed25519.PrivateKey) {
 	return hex.EncodeToString(m.id[:]), ed25519.NewKeyFromSeed(derive(m.key, "approval-signer/v1"))
 }
 
+// LogSigners are the Ed25519 keys that sign the audit log's checkpoints under an origin, the current one first.
+func (k *Keys) LogSigners(origin string) []ed25519.PrivateKey {
+	out := make([]ed25519.PrivateKey, len(k.masters))
+	for i, m := range k.masters {
+		out[i] = ed25519.NewKeyFromSeed(derive(m.key, "log-signer/v1/"+origin))
+	}
+	return out
+}
+
 func (m master) sum(label string, parts [][]byte) []byte {
 	h := hmac.New(sha256.New, m.mac)
 	h.Write(join(append([][]byte{[]byte(label)}, parts...)...))

@@ -3,6 +3,8 @@ package store
 import (
 	"encoding/json"
 	"time"
+
+	"countersign/approval"
 )
 
 // Event is one line of the audit log. Data holds no secret, no code and no personal detail.
@@ -31,15 +33,23 @@ func (j jsonMap) Scan(v any) error {
 
 // Record appends an event at the transaction's instant.
 func (tx *Tx) Record(e Event) error {
-	if e.Data == nil {
-		e.Data = map[string]string{}
-	}
-	data, err := json.Marshal(e.Data)
+	row, err := tx.logRow(e)
 	if err != nil {
 		return err
 	}
-	return tx.surely(`INSERT INTO audit_events (account_id, kind, ok, at, session_id, browser, address, data, internal, operator_id) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)`,
-		e.AccountID, e.Kind, e.OK, millis(tx.Now), e.SessionID, e.Browser, e.Address, string(data), e.Internal, e.OperatorID)
+	return tx.surely(insertEvent, row.inserted()...)
+}
+
+// RecordRegistration records the creation of a passkey, and returns the event's id: by it an approval shows how the key came here.
+func (tx *Tx) RecordRegistration(e Event, c Credential) (id int64, err error) {
+	row, err := tx.logRow(e)
+	if err != nil {
+		return 0, err
+	}
+	commitment := approval.CredentialCommitment(row.Opening(), e.AccountID, c.RelyingParty, c.ID, c.PublicKey)
+	row.Credential = commitment[:]
+	row.MAC = row.mac(tx.keys)
+	return id, tx.row([]any{&id}, insertEvent+` RETURNING id`, row.inserted()...)
 }
 
 const eventColumns = `id, account_id, kind, ok, at, session_id, browser, address, data, internal, operator_id`

@@ -18,6 +18,9 @@ func (db *DB) NextEpoch(ctx context.Context) (epoch int64, err error) {
 		if err := tx.run(`UPDATE operator_invitations SET used_at = $1 WHERE used_at = 0`, millis(tx.Now)); err != nil {
 			return err
 		}
+		if err := tx.nextGeneration(epoch); err != nil {
+			return err
+		}
 		return tx.run(`UPDATE sessions SET ended_at = $1 WHERE ended_at = 0`, millis(tx.Now))
 	})
 	return epoch, err

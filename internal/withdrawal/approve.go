@@ -133,7 +133,13 @@ func (s *Service) finishApproval(tx *store.Tx, c *verification.Completed) (*veri
 	if err := tx.AddApproval(w.ID, c.V.ID, body, fingerprint[:], hash[:]); err != nil {
 		return nil, err
 	}
-	if err := tx.Record(c.Caller.Event(w.AccountID, "withdrawal.approved", true, map[string]string{"withdrawal": w.ID, "asset": w.Asset, "amount": w.Amount, "way": c.Way})); err != nil {
+	if c.Passkey != nil {
+		if err := tx.SetApprovalRegistration(w.ID, c.Passkey.CredentialID); err != nil {
+			return nil, err
+		}
+	}
+	if err := tx.Record(c.Caller.Event(w.AccountID, "withdrawal.approved", true, map[string]string{"withdrawal": w.ID, "asset": w.Asset, "amount": w.Amount, "way": c.Way,
+		"fingerprint": base64.RawURLEncoding.EncodeToString(fingerprint[:])})); err != nil {
 		return nil, err
 	}
 	if w, err = tx.Withdrawal(w.AccountID, w.ID); err != nil {

@@ -1,0 +1,30 @@
+-- The audit log: a tree of hashes over the events (internal/auditlog), in tiles as c2sp.org/tlog-tiles has them.
+ALTER TABLE audit_events ADD COLUMN salt BYTEA;                            -- the key of the event's commitment; gone once it is redacted
+ALTER TABLE audit_events ADD COLUMN mac BYTEA;                             -- that this service wrote it
+ALTER TABLE audit_events ADD COLUMN credential BYTEA;                      -- of a passkey's creation: the commitment to its key
+ALTER TABLE audit_events ADD COLUMN leaf BIGINT NOT NULL DEFAULT -1;     -- which leaf of the tree it is; -1 not yet, -2 refused
+ALTER TABLE audit_events ADD COLUMN redacted_at BIGINT NOT NULL DEFAULT 0;
+CREATE INDEX audit_events_unsequenced ON audit_events (id) WHERE leaf = -1;
+CREATE UNIQUE INDEX audit_events_by_leaf ON audit_events (leaf) WHERE leaf >= 0;
+
+ALTER TABLE passkeys ADD COLUMN registration BIGINT NOT NULL DEFAULT 0;  -- the event of its creation
+ALTER TABLE approvals ADD COLUMN registration BIGINT NOT NULL DEFAULT 0; -- and the same of the passkey that approved, which may go
+
+CREATE TABLE log_tiles (
+  level  BIGINT NOT NULL,                          -- of hashes, from 0; -1 holds the entries themselves
+  number BIGINT NOT NULL,
+  width  BIGINT NOT NULL,                          -- how many of its 256 places are filled
+  data   BYTEA NOT NULL,
+  PRIMARY KEY (level, number)
+);
+
+CREATE TABLE log_state (
+  name       TEXT PRIMARY KEY,                      -- log
+  generation BIGINT NOT NULL,                      -- of the origin: another after every restore from a backup
+  size       BIGINT NOT NULL,
+  checkpoint TEXT NOT NULL,                         -- a signed note
+  cosigned   TEXT NOT NULL,                         -- the newest that witnesses have cosigned
+  cosigned_at BIGINT NOT NULL,
+  runs       BIGINT NOT NULL,                      -- whoever sequences moves it first: of two copies one goes away at once
+  at         BIGINT NOT NULL
+);
