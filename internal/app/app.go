@@ -4,7 +4,6 @@ package app
 import (
 	"cmp"
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -20,6 +19,7 @@ import (
 	"time"
 
 	"countersign/api"
+	"countersign/approval"
 	"countersign/internal/account"
 	"countersign/internal/asset"
 	"countersign/internal/auditlog"
@@ -148,7 +148,11 @@ func New(ctx context.Context, c Config) (*App, error) {
 		Notifier:    notice.Notifier{Brand: delivery.Brand{Name: c.Name, Domain: c.RPID, BaseURL: c.Origins[0]}},
 		PasskeyList: account.ListPasskeys,
 	}
-	a.Withdrawals = &withdrawal.Service{Engine: a.Engine, Catalogue: c.Catalogue, Holds: c.Holds, HandOverLife: c.HandOverLife, Genuine: genuine, Fiat: c.Fiat}
+	proven, err := genuine(c)
+	if err != nil {
+		return nil, errors.Join(err, db.Close())
+	}
+	a.Withdrawals = &withdrawal.Service{Engine: a.Engine, Catalogue: c.Catalogue, Holds: c.Holds, HandOverLife: c.HandOverLife, Genuine: proven, Fiat: c.Fiat}
 	a.Accounts = &account.Service{Engine: a.Engine, Holds: c.Holds, CancelOpen: a.Withdrawals.CancelOpen}
 	a.Engine.Actions = a.Accounts.Actions()
 	maps.Copy(a.Engine.Actions, a.Withdrawals.Actions())
@@ -192,12 +196,20 @@ func New(ctx context.Context, c Config) (*App, error) {
 	return a, nil
 }
 
-// genuine gives the details that an approval's document is about.
-func genuine(document []byte) (string, error) {
-	var d struct {
-		Details string `json:"details"`
+// genuine checks approvals' documents as anybody would who has the service's own keys: a row that was edited in the database proves nothing.
+func genuine(c Config) (func(document []byte) (details string, err error), error) {
+	v, err := approval.NewVerifier(approval.Options{RelyingParty: c.RPID, Origins: c.Origins, ServerKeys: c.Keys.SignerKeys()})
+	if err != nil {
+		return nil, err
 	}
-	return d.Details, json.Unmarshal(document, &d)
+	return func(document []byte) (string, error) {
+		verdict, err := v.Verify(document)
+		if err != nil {
+			return "", err
+		}
+		details, err := verdict.Details.Canonical()
+		return string(details), err
+	}, nil
 }
 
 // recordings knows where recordings lie, and does not go there yet: Run does.

@@ -43,7 +43,7 @@ var allowed = map[string]string{
 	"internal/desk": "internal/contact internal/delivery internal/notice internal/passkey internal/policy internal/refusal internal/secret internal/store internal/verification",
 
 	"internal/httpapi": "internal/account internal/auditlog internal/desk internal/password internal/policy internal/refusal internal/secret internal/store internal/support internal/verification internal/withdrawal",
-	"internal/app": "api internal/account internal/asset internal/auditlog internal/blob internal/delivery internal/desk internal/httpapi internal/notice internal/observe internal/passkey internal/password internal/policy internal/secret " +
+	"internal/app": "api approval internal/account internal/asset internal/auditlog internal/blob internal/delivery internal/desk internal/httpapi internal/notice internal/observe internal/passkey internal/password internal/policy internal/secret " +
 		"internal/store internal/support internal/verification internal/withdrawal",
 	"internal/demo": "internal/account internal/app internal/asset internal/delivery internal/desk internal/policy internal/secret internal/store internal/totp internal/verification internal/withdrawal",
 

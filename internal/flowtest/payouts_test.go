@@ -54,7 +54,7 @@ func TestAnApprovalIsConsumedOnceAndExactly(t *testing.T) {
 	p.HandOver(w.ID, "payment-0001", nil).Refused("invalid_request")
 	p.HandOver(w.ID, "short", details).Refused("invalid_request")
 	p.HandOver(w.ID, "", details).Refused("invalid_request")
-	p.HandOver(w.ID[:len(w.ID)-1]+"0", "payment-0001", details).Refused("not_found")
+	p.HandOver(w.ID+"0", "payment-0001", details).Refused("not_found")
 
 	type answer struct {
 		State, Details string
@@ -252,4 +252,38 @@ func TestAnAPIKeyIsGoodUntilItIsRevokedAndForPayoutsAlone(t *testing.T) {
 	if kinds := strings.Join(k.Query(`SELECT kind FROM audit_events WHERE kind LIKE 'api_key.%' ORDER BY id`), " "); kinds != "api_key.created api_key.revoked api_key.created" {
 		t.Error(kinds)
 	}
+}
+
+// Somebody who has the database, and not the customer's passkey, cannot have anything paid.
+func TestWhatWasEditedInTheDatabaseIsNotHandedOver(t *testing.T) {
+	t.Parallel()
+	k := testkit.New(t)
+	c, p := k.Full(), k.Payout()
+	byPasskey, mine := approved(c, "20"), approved(c, "30")
+	byCodes := c.Withdraw("25")
+	c.Answer(c.Approval(byCodes)).OK()
+	unproven := c.Withdraw("26")
+	k.Exec(`UPDATE withdrawals SET state = 'approved', hand_over_until = $1 WHERE id = $2`, k.Clock.Now().Add(time.Hour).UnixMilli(), unproven.ID)
+	k.Exec(`INSERT INTO approvals (withdrawal_id, verification_id, document, fingerprint, signature_hash, created_at) SELECT $1, 'ver', document, fingerprint, signature_hash, created_at FROM approvals WHERE withdrawal_id = $2`,
+		unproven.ID, mine.ID)
+	for _, w := range []*testkit.Withdrawal{byPasskey, byCodes} {
+		k.Exec(`UPDATE withdrawals SET address = $1 WHERE id = $2`, testkit.Tron[:20]+"X"+testkit.Tron[21:], w.ID)
+	}
+	for _, w := range []*testkit.Withdrawal{byPasskey, byCodes, unproven} {
+		p.HandOver(w.ID, "payment-"+w.ID, p.Details(w.ID)).Refused("approval_invalid")
+		if got := c.Withdrawal(w.ID).State; got != "approved" {
+			t.Errorf("%s is %s", w.ID, got)
+		}
+	}
+	// A passkey that nobody registered, put into the database for the account, signs well.
+	forged := approved(c, "40")
+	k.Exec(`UPDATE approvals SET registration = (SELECT registration FROM approvals WHERE withdrawal_id = $1) WHERE withdrawal_id = $2`, byCodes.ID, forged.ID)
+	p.HandOver(forged.ID, "payment-"+forged.ID, p.Details(forged.ID)).Refused("approval_invalid")
+	k.Exec(`UPDATE audit_events SET account_id = $1 WHERE kind = 'passkey.created'`, "acc_other")
+	// A document that was made to fit.
+	k.Exec(`UPDATE approvals SET document = `+k.Bytes(`replace(`+k.Text("document")+`, $1, $2)`)+` WHERE withdrawal_id = $3`, testkit.Tron, testkit.Tron[:20]+"X"+testkit.Tron[21:], byPasskey.ID)
+	p.HandOver(byPasskey.ID, "payment-"+byPasskey.ID, p.Details(byPasskey.ID)).Refused("approval_invalid")
+	p.HandOver(mine.ID, "payment-0001", p.Details(mine.ID)).Refused("approval_invalid")
+	k.Exec(`UPDATE audit_events SET account_id = $1 WHERE kind = 'passkey.created'`, c.ID)
+	p.HandOver(mine.ID, "payment-0001", p.Details(mine.ID)).OK()
 }

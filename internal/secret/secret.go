@@ -162,6 +162,16 @@ func (k *Keys) Signer() (id string, key ed25519.PrivateKey) {
 	return hex.EncodeToString(m.id[:]), ed25519.NewKeyFromSeed(derive(m.key, "approval-signer/v1"))
 }
 
+// SignerKeys are the public keys of Signer, as package approval takes them: "id:base64url", that of the current master key first.
+func (k *Keys) SignerKeys() []string {
+	out := make([]string, len(k.masters))
+	for i, m := range k.masters {
+		public := ed25519.NewKeyFromSeed(derive(m.key, "approval-signer/v1")).Public().(ed25519.PublicKey)
+		out[i] = hex.EncodeToString(m.id[:]) + ":" + base64.RawURLEncoding.EncodeToString(public)
+	}
+	return out
+}
+
 // LogSigners are the Ed25519 keys that sign the audit log's checkpoints under an origin, the current one first.
 func (k *Keys) LogSigners(origin string) []ed25519.PrivateKey {
 	out := make([]ed25519.PrivateKey, len(k.masters))

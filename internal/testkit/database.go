@@ -85,6 +85,14 @@ func (k *Kit) Bytes(text string) string {
 	return "CAST(" + text + " AS BLOB)"
 }
 
+// Text is the SQL that makes bytes into a text.
+func (k *Kit) Text(bytes string) string {
+	if store.IsPostgres(k.Path) {
+		return "convert_from(" + bytes + ", 'UTF8')"
+	}
+	return "CAST(" + bytes + " AS TEXT)"
+}
+
 // Tables are the names of all tables.
 func (k *Kit) Tables() []string {
 	k.T.Helper()

@@ -1,7 +1,9 @@
 package withdrawal
 
 import (
+	"bytes"
 	"context"
+	"encoding/base64"
 	"encoding/hex"
 	"encoding/json"
 	"errors"
@@ -222,17 +224,45 @@ func (s *Service) consume(tx *store.Tx, apiKey *store.APIKey, key string, w *sto
 		Data: map[string]string{"withdrawal": w.ID, "asset": w.Asset, "amount": w.Amount, "by": "payout"}})
 }
 
-// genuine asks the document itself whether these details were approved: a row that somebody edited in the database pays nobody.
+// genuine asks the document itself whether these details were approved, and by a key that was registered here for this account: a row
+// that somebody edited in the database pays nobody.
 func (s *Service) genuine(tx *store.Tx, w *store.Withdrawal, approved []byte) error {
-	document, err := tx.Approval(w.ID)
+	row, err := tx.ApprovalRow(w.ID)
 	if err != nil {
 		return err
 	}
-	details, err := s.Genuine(document)
-	if err != nil || details != string(approved) {
-		return refusal.New("approval_invalid", "The approval of this withdrawal does not hold. Pay nothing; run `countersign audit verify`.")
+	details, err := s.Genuine(row.Document)
+	if err == nil && details == string(approved) {
+		var ok bool
+		if ok, err = s.registered(tx, row); err != nil {
+			return err
+		}
+		if ok {
+			return nil
+		}
 	}
-	return nil
+	return refusal.New("approval_invalid", "The approval of this withdrawal does not hold. Pay nothing; run `countersign audit verify`.")
+}
+
+// registered tells whether the passkey that approved was created here, by the event of its creation, which nobody can write without
+// the master key. Codes are vouched for by the service's own key.
+func (s *Service) registered(tx *store.Tx, row *store.ApprovalRow) (bool, error) {
+	var a approval.Approval
+	if err := json.Unmarshal(row.Document, &a); err != nil || a.Passkey == nil {
+		return err == nil, nil
+	}
+	event, err := tx.LogEvent(row.Registration)
+	if errors.Is(err, store.ErrNotFound) {
+		return false, nil
+	}
+	if err != nil {
+		return false, err
+	}
+	id, badID := base64.RawURLEncoding.DecodeString(a.Passkey.CredentialID)
+	key, badKey := base64.RawURLEncoding.DecodeString(a.Passkey.PublicKey)
+	commitment := approval.CredentialCommitment(event.Opening(), row.AccountID, a.Passkey.RelyingParty, id, key)
+	return badID == nil && badKey == nil && event.Ours(s.Engine.Keys) && event.Kind == "passkey.created" && event.OK && event.AccountID == row.AccountID &&
+		bytes.Equal(event.Credential, commitment[:]), nil
 }
 
 // differing names the first member by which two canonical forms differ, "" if they are the same.
