@@ -25,6 +25,8 @@ type Store interface {
 	Put(ctx context.Context, key string, b []byte) error
 	// Get reads what Put stored, or ErrNotFound.
 	Get(ctx context.Context, key string) ([]byte, error)
+	// Remove deletes what one Put stored; that there is nothing is no error.
+	Remove(ctx context.Context, key string) error
 	// Delete deletes everything below a folder; that there is nothing is no error.
 	Delete(ctx context.Context, folder string) error
 	// Folders are the first parts of all keys.

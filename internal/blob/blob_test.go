@@ -62,12 +62,18 @@ func TestAStoreKeepsWhatItAnswered(t *testing.T) {
 		if want := []string{"rec_a", "rec_ab", "rec_b"}; err != nil || !slices.Equal(only(folders, "rec_"), want) {
 			t.Errorf("%v, %v", folders, err)
 		}
+		if err := s.Put(ctx, "rec_b/1", large); err != nil {
+			t.Fatal(err)
+		}
 		for range 2 {
+			if err := s.Remove(ctx, "rec_b/1"); err != nil {
+				t.Error(err)
+			}
 			if err := s.Delete(ctx, "rec_a"); err != nil {
 				t.Error(err)
 			}
 		}
-		for key, want := range map[string]error{"rec_a/0": blob.ErrNotFound, "rec_a/1": blob.ErrNotFound, "rec_ab/0": nil, "rec_b/0": nil, "rec_c/0": blob.ErrNotFound} {
+		for key, want := range map[string]error{"rec_a/0": blob.ErrNotFound, "rec_a/1": blob.ErrNotFound, "rec_ab/0": nil, "rec_b/0": nil, "rec_b/1": blob.ErrNotFound, "rec_c/0": blob.ErrNotFound} {
 			if _, err := s.Get(ctx, key); !errors.Is(err, want) {
 				t.Errorf("%s: %v, want %v", key, err, want)
 			}

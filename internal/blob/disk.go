@@ -117,6 +117,21 @@ func (d *Disk) Get(_ context.Context, key string) ([]byte, error) {
 	return b, err
 }
 
+// Remove deletes a file. That it comes back with a crash does no harm that a crash before it would not have done.
+func (d *Disk) Remove(_ context.Context, key string) error {
+	if err := check(key); err != nil {
+		return err
+	}
+	root, err := d.root()
+	if err != nil {
+		return err
+	}
+	if err := root.Remove(key); !errors.Is(err, fs.ErrNotExist) {
+		return err
+	}
+	return nil
+}
+
 // Delete deletes a folder, what a crash left aside in it included.
 func (d *Disk) Delete(_ context.Context, folder string) error {
 	if err := check(folder); err != nil {

@@ -99,6 +99,18 @@ func (s *S3) Get(ctx context.Context, key string) ([]byte, error) {
 	return b, nil
 }
 
+// Remove deletes an object.
+func (s *S3) Remove(ctx context.Context, key string) error {
+	at, err := s.path(key)
+	if err != nil {
+		return err
+	}
+	ctx, cancel := context.WithTimeout(ctx, patience)
+	defer cancel()
+	_, err = s.client.DeleteObject(ctx, &s3.DeleteObjectInput{Bucket: &s.bucket, Key: at})
+	return err
+}
+
 // Delete deletes what is below a folder, page after page.
 func (s *S3) Delete(ctx context.Context, folder string) error {
 	at, err := s.path(folder)

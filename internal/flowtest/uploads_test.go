@@ -14,8 +14,10 @@ import (
 	"net/http"
 	"os"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
+	"sync"
 	"sync/atomic"
 	"syscall"
 	"testing"
@@ -280,7 +282,7 @@ func TestAStoreThatFailsForAWhileLosesNothing(t *testing.T) {
 		b := k.Browser()
 		r := begin(b, int64(len(file)))
 		appendPiece(b, r.ID, 0, pieceOf(file, 0)).OK()
-		if err := harm(filepath.Join(folder, r.ID, "0")); err != nil {
+		if err := harm(filesIn(t, filepath.Join(folder, r.ID))[0]); err != nil {
 			t.Fatal(err)
 		}
 		if appendPiece(b, r.ID, support.Piece, pieceOf(file, support.Piece)).OK().Into(r); r.State != "refused" || *r.Reason != "broken" {
@@ -508,4 +510,116 @@ func TestKillingTheServerLosesNoPieceThatWasAnswered(t *testing.T) {
 		t.Errorf("%v, and %v is left", err, filesIn(t, storeOf(k)))
 	}
 	t.Logf("%d kills", kills)
+}
+
+// meeting is a store at which pieces wait for each other: none is stored before as many are there as are to meet.
+type meeting struct {
+	blob.Store
+	mu      sync.Mutex
+	missing int
+	all     chan struct{}
+}
+
+// meet lets the next n pieces meet.
+func (m *meeting) meet(n int) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.missing, m.all = n, make(chan struct{})
+}
+
+func (m *meeting) Put(ctx context.Context, key string, b []byte) error {
+	m.mu.Lock()
+	all := m.all
+	if m.missing--; m.missing == 0 {
+		close(all)
+	}
+	m.mu.Unlock()
+	select {
+	case <-all:
+		return m.Store.Put(ctx, key, b)
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+}
+
+// TestCopiesThatTakeOnePieceAtOnceKeepWhatWasChecked sends different bytes for one piece to two copies of the service, each of which
+// has seen that the piece is the next before either stores it.
+func TestCopiesThatTakeOnePieceAtOnceKeepWhatWasChecked(t *testing.T) {
+	t.Parallel()
+	folder := t.TempDir()
+	disk, err := blob.New(folder, blob.Access{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	at := &meeting{Store: disk}
+	change := func(c *app.Config) { c.RecordingsStore, c.RecordingLimits.PerNetwork.Limit = at, 100 }
+	k := testkit.New(t, change)
+	copies := []*testkit.Kit{k, testkit.Open(t, k.Path, k.Clock, change)}
+	b := k.Browser()
+	good := webm(support.Piece+4000, time.Second)
+	other := slices.Clone(good) // with another picture
+	other[len(other)-1] ^= 1
+	bad := bytes.Repeat([]byte("no recording"), len(good)/12+1)[:len(good)]
+	// send has each copy take a piece of one of these at the same moment, and tells which of them were answered with success.
+	send := func(id string, offset int64, files ...[]byte) (taken []int) {
+		t.Helper()
+		at.meet(len(copies))
+		var lines []line
+		for i, file := range files {
+			piece := pieceOf(file, offset)
+			l := sayPatch(t, copies[i], b, id, offset, "Content-Length: "+strconv.Itoa(len(piece)))
+			if _, err := l.Write(piece); err != nil {
+				t.Fatal(err)
+			}
+			lines = append(lines, l)
+		}
+		for i, l := range lines {
+			switch code := l.answer(); code {
+			case "":
+				taken = append(taken, i)
+			case "upload_offset":
+			default:
+				t.Errorf("%s", code)
+			}
+		}
+		return taken
+	}
+	for range 12 {
+		r := begin(b, int64(len(good)))
+		// The first piece: one of two is taken, and the other copy says that it is not the one.
+		files := [][]byte{good, bad}
+		taken := send(r.ID, 0, files...)
+		if len(taken) != 1 {
+			t.Fatalf("%v were taken", taken)
+		}
+		first := pieceOf(files[taken[0]], 0)
+		// The last: what is there afterwards is what the one that was taken makes of the whole, and is still that.
+		files = [][]byte{good, other}
+		taken = send(r.ID, support.Piece, files...)
+		b.Get("/v1/recordings/" + r.ID).OK().Into(r)
+		switch {
+		case r.State == "refused" && !bytes.Equal(first, pieceOf(good, 0)):
+		case r.State != "ready" || len(taken) != 1:
+			t.Fatalf("%+v, and %v were taken", r, taken)
+		default:
+			want := slices.Concat(first, pieceOf(files[taken[0]], support.Piece))
+			if w := play(k, r.ID, "bytes=0-"); !bytes.Equal(w.Body.Bytes(), want) {
+				t.Fatal("what is played is not what was checked")
+			}
+		}
+		if left := filesIn(t, folder); r.State == "ready" && len(left) != 2 || r.State == "refused" && len(left) != 0 {
+			t.Errorf("%s, and there are %v", r.State, left)
+		}
+		b.Send("DELETE", "/v1/recordings/"+r.ID, nil, nil).OK()
+	}
+	// The same bytes twice are no quarrel: a client that was not answered sends them again, to whichever copy.
+	r := begin(b, int64(len(good)))
+	for _, offset := range []int64{0, support.Piece} {
+		if taken := send(r.ID, offset, good, good); len(taken) != 2 {
+			t.Errorf("%v were taken", taken)
+		}
+	}
+	if w := play(k, r.ID, "bytes=0-"); !bytes.Equal(w.Body.Bytes(), good) {
+		t.Errorf("%d bytes", w.Body.Len())
+	}
 }

@@ -20,6 +20,7 @@ type Recording struct {
 	MediaType     string // as declared; by content once it is ready
 	Captured      string // screen | file
 	Bytes, Stored int64
+	Pieces        string        // the names of the pieces that are stored, one after another
 	Duration      time.Duration // to the millisecond
 	StartedAt     time.Time     // when the screen began to be recorded; zero if that is not known
 	CreatedAt     time.Time
@@ -27,7 +28,7 @@ type Recording struct {
 	DeletedAt     time.Time // when nothing was left of its contents
 }
 
-const recordingColumns = `id, account_id, device_hash, ticket_id, state, reason, media_type, captured, bytes, stored, duration, started_at, created_at, delete_at, deleted_at`
+const recordingColumns = `id, account_id, device_hash, ticket_id, state, reason, media_type, captured, bytes, stored, pieces, duration, started_at, created_at, delete_at, deleted_at`
 
 type asMillis struct{ d *time.Duration }
 
@@ -38,7 +39,7 @@ func (a asMillis) Scan(v any) error {
 }
 
 func (r *Recording) fields() []any {
-	return []any{&r.ID, &r.AccountID, &r.DeviceHash, &r.TicketID, &r.State, &r.Reason, &r.MediaType, &r.Captured, &r.Bytes, &r.Stored, asMillis{&r.Duration},
+	return []any{&r.ID, &r.AccountID, &r.DeviceHash, &r.TicketID, &r.State, &r.Reason, &r.MediaType, &r.Captured, &r.Bytes, &r.Stored, &r.Pieces, asMillis{&r.Duration},
 		at{&r.StartedAt}, at{&r.CreatedAt}, at{&r.DeleteAt}, at{&r.DeletedAt}}
 }
 
@@ -68,15 +69,15 @@ func (tx *Tx) KeptOutside() (n int64, err error) {
 	return n, tx.row([]any{&n}, `SELECT coalesce(sum(stored), 0) FROM recordings WHERE account_id = '' AND deleted_at = 0`)
 }
 
-// AdvanceRecording notes that one more piece is stored, if it is the next one.
-func (tx *Tx) AdvanceRecording(id string, from, to int64) (bool, error) {
-	return tx.once(`UPDATE recordings SET stored = $3 WHERE id = $1 AND state = 'uploading' AND stored = $2`, id, from, to)
+// AdvanceRecording notes that one more piece is stored, and which one it is, if it is the next one.
+func (tx *Tx) AdvanceRecording(r *Recording, from int64) (bool, error) {
+	return tx.once(`UPDATE recordings SET stored = $3, pieces = $4 WHERE id = $1 AND state = 'uploading' AND stored = $2`, r.ID, from, r.Stored, r.Pieces)
 }
 
 // FinishRecording ends an upload with the verdict on it, if the last piece is the next one. A refused recording is due for deletion.
 func (tx *Tx) FinishRecording(r *Recording, from int64) (bool, error) {
-	return tx.once(`UPDATE recordings SET stored = bytes, state = $3, reason = $4, media_type = $5, duration = $6, delete_at = $7 WHERE id = $1 AND state = 'uploading' AND stored = $2`,
-		r.ID, from, r.State, r.Reason, r.MediaType, r.Duration.Milliseconds(), millis(r.DeleteAt))
+	return tx.once(`UPDATE recordings SET stored = bytes, pieces = $8, state = $3, reason = $4, media_type = $5, duration = $6, delete_at = $7 WHERE id = $1 AND state = 'uploading' AND stored = $2`,
+		r.ID, from, r.State, r.Reason, r.MediaType, r.Duration.Milliseconds(), millis(r.DeleteAt), r.Pieces)
 }
 
 // AttachRecording lets a request take a recording along, if it is ready and no other request has it.

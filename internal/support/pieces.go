@@ -47,10 +47,9 @@ func (s *Recordings) OpenSent(ctx context.Context, id string) (*OpenedRecording,
 
 // pieces reads a recording by its pieces, of which it keeps the last few.
 type pieces struct {
-	ctx  context.Context //nolint:containedctx // ReadAt has none, and this lives as long as one request
-	s    *Recordings
-	id   string
-	size int64
+	ctx context.Context //nolint:containedctx // ReadAt has none, and this lives as long as one request
+	s   *Recordings
+	r   *store.Recording
 
 	mu     sync.Mutex
 	recent []opened
@@ -62,7 +61,7 @@ type opened struct {
 }
 
 func (s *Recordings) reader(ctx context.Context, r *store.Recording) *pieces {
-	return &pieces{ctx: ctx, s: s, id: r.ID, size: r.Bytes}
+	return &pieces{ctx: ctx, s: s, r: r}
 }
 
 // piece reads the piece of a number.
@@ -72,15 +71,16 @@ func (p *pieces) piece(n int64) ([]byte, error) {
 			return o.b, nil
 		}
 	}
-	sealed, err := p.s.Blobs.Get(p.ctx, key(p.id, n))
+	at := key(p.r.ID, n, p.r.Pieces[n*nameLength:(n+1)*nameLength])
+	sealed, err := p.s.Blobs.Get(p.ctx, at)
 	if err != nil {
 		return nil, fmt.Errorf("read a piece: %w", err)
 	}
-	b, err := p.s.Engine.Keys.Open(place(p.id, n), sealed)
+	b, err := p.s.Engine.Keys.Open(place(at), sealed)
 	if err != nil {
 		return nil, fmt.Errorf("read a piece: %w", err)
 	}
-	if int64(len(b)) != min(Piece, p.size-n*Piece) {
+	if int64(len(b)) != min(Piece, p.r.Bytes-n*Piece) {
 		return nil, errors.New("read a piece: it has the wrong length")
 	}
 	const few = 2
@@ -99,7 +99,7 @@ func (p *pieces) ReadAt(b []byte, at int64) (done int, err error) {
 		return 0, errors.New("read a piece: before the beginning")
 	}
 	for done < len(b) {
-		if at >= p.size {
+		if at >= p.r.Bytes {
 			return done, io.EOF
 		}
 		piece, err := p.piece(at / Piece)

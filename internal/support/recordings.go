@@ -8,6 +8,7 @@ package support
 import (
 	"bytes"
 	"context"
+	"encoding/hex"
 	"errors"
 	"fmt"
 	"mime"
@@ -289,8 +290,20 @@ func wrongOffset(r *store.Recording) error {
 
 // Append stores one piece, whose length is as Expect says. The last one is answered with the verdict on the whole.
 func (s *Recordings) Append(ctx context.Context, c verification.Caller, id string, offset int64, piece []byte) (*RecordingView, error) {
-	// Nothing may change a piece after the whole was checked: one at a time.
+	// One at a time, so that nothing is stored for nothing. What another copy of the service takes meanwhile is found out by the row.
 	defer s.locks.lock(id)()
+	for {
+		view, err := s.append(ctx, c, id, offset, piece)
+		if !errors.Is(err, errOvertaken) {
+			return view, err
+		}
+	}
+}
+
+// errOvertaken is that a recording was changed while a piece was stored: what becomes of the piece is for its row to say.
+var errOvertaken = errors.New("support: the recording was changed meanwhile")
+
+func (s *Recordings) append(ctx context.Context, c verification.Caller, id string, offset int64, piece []byte) (*RecordingView, error) {
 	r, err := s.read(ctx, c, id)
 	if err != nil {
 		return nil, err
@@ -306,7 +319,7 @@ func (s *Recordings) Append(ctx context.Context, c verification.Caller, id strin
 	case r.State == store.RecordingRefused:
 		// Nothing is left to compare it with.
 	case offset < r.Stored:
-		if err := s.repeated(ctx, r, offset, piece); err != nil {
+		if err := s.repeated(ctx, c, r, offset, piece); err != nil {
 			return nil, err
 		}
 	default:
@@ -319,10 +332,10 @@ func (s *Recordings) Append(ctx context.Context, c verification.Caller, id strin
 }
 
 // repeated refuses a piece that is not the one that is stored.
-func (s *Recordings) repeated(ctx context.Context, r *store.Recording, offset int64, piece []byte) error {
+func (s *Recordings) repeated(ctx context.Context, c verification.Caller, r *store.Recording, offset int64, piece []byte) error {
 	there, err := s.reader(ctx, r).piece(offset / Piece)
 	if err != nil {
-		return away(ctx, err)
+		return s.away(ctx, c, r, err)
 	}
 	if !bytes.Equal(there, piece) {
 		return wrongOffset(r)
@@ -330,7 +343,16 @@ func (s *Recordings) repeated(ctx context.Context, r *store.Recording, offset in
 	return nil
 }
 
-// next stores the next piece, and lets r say so.
+// away answers that the store fails, unless the recording was ended meanwhile: then its contents may have gone under somebody's hands.
+func (s *Recordings) away(ctx context.Context, c verification.Caller, r *store.Recording, cause error) error {
+	if now, err := s.read(ctx, c, r.ID); err == nil && now.State != r.State {
+		return errOvertaken
+	}
+	return away(ctx, cause)
+}
+
+// next stores the next piece, and lets r say so. Each is stored under a name of its own, which nothing is stored under again: whichever
+// the row takes is the piece, and what was checked is what is kept, however many copies of the service take it at once.
 func (s *Recordings) next(ctx context.Context, c verification.Caller, r *store.Recording, piece []byte) error {
 	if err := s.room(ctx, int64(len(piece))); err != nil {
 		return err
@@ -340,21 +362,36 @@ func (s *Recordings) next(ctx context.Context, c verification.Caller, r *store.R
 			return err
 		}
 	}
-	n := r.Stored / Piece
-	if err := s.Blobs.Put(ctx, key(r.ID, n), s.Engine.Keys.Seal(place(r.ID, n), piece)); err != nil {
+	name := newName()
+	at := key(r.ID, r.Stored/Piece, name)
+	if err := s.Blobs.Put(ctx, at, s.Engine.Keys.Seal(place(at), piece)); err != nil {
 		if errors.Is(err, blob.ErrFull) {
 			return storageFull()
 		}
-		return away(ctx, fmt.Errorf("store a piece: %w", err))
+		return s.away(ctx, c, r, fmt.Errorf("store a piece: %w", err))
 	}
+	err := s.take(ctx, c, r, int64(len(piece)), name)
+	if err != nil && !errors.Is(err, store.ErrUncertain) {
+		// It is nobody's. If this fails too it goes with the recording.
+		_ = s.Blobs.Remove(context.WithoutCancel(ctx), at)
+	}
+	if err != nil || r.State != store.RecordingRefused {
+		return err
+	}
+	return s.erase(ctx, r.ID)
+}
+
+// take makes a piece that was stored the recording's own, with the verdict on the whole if it is the last one.
+func (s *Recordings) take(ctx context.Context, c verification.Caller, r *store.Recording, size int64, name string) error {
 	from := r.Stored
-	if r.Stored += int64(len(piece)); r.Stored < r.Bytes {
-		return s.change(ctx, func(tx *store.Tx) (bool, error) { return tx.AdvanceRecording(r.ID, from, r.Stored) })
+	r.Pieces += name
+	if r.Stored += size; r.Stored < r.Bytes {
+		return s.change(ctx, func(tx *store.Tx) (bool, error) { return tx.AdvanceRecording(r, from) })
 	}
 	if err := s.judge(ctx, r); err != nil {
 		return err
 	}
-	err := s.change(ctx, func(tx *store.Tx) (bool, error) {
+	return s.change(ctx, func(tx *store.Tx) (bool, error) {
 		event := c.Event(r.AccountID, "recording.made", true, map[string]string{"recording": r.ID})
 		if r.State == store.RecordingRefused {
 			r.DeleteAt = tx.Now
@@ -366,17 +403,13 @@ func (s *Recordings) next(ctx context.Context, c verification.Caller, r *store.R
 		}
 		return ok, err
 	})
-	if err != nil || r.State == store.RecordingReady {
-		return err
-	}
-	return s.erase(ctx, r.ID)
 }
 
 func (s *Recordings) change(ctx context.Context, fn func(tx *store.Tx) (bool, error)) error {
 	return s.Engine.DB.Update(ctx, func(tx *store.Tx) error {
 		ok, err := fn(tx)
 		if err == nil && !ok {
-			err = refusal.New("conflict", "This recording was changed meanwhile.")
+			err = errOvertaken
 		}
 		return err
 	})
@@ -403,8 +436,16 @@ func (s *Recordings) judge(ctx context.Context, r *store.Recording) error {
 	return nil
 }
 
-func key(id string, n int64) string { return id + "/" + strconv.FormatInt(n, 10) }
+// Names of pieces are of this length, so that a row has them one after another.
+const nameLength = 16
 
-func place(id string, n int64) secret.Place {
-	return secret.Place{Table: "recordings", Column: "piece", Row: key(id, n)}
+func newName() string { return hex.EncodeToString(secret.Random(nameLength / 2)) }
+
+// key is where the piece of a number and name lies.
+func key(id string, n int64, name string) string {
+	return id + "/" + strconv.FormatInt(n, 10) + "_" + name
+}
+
+func place(key string) secret.Place {
+	return secret.Place{Table: "recordings", Column: "piece", Row: key}
 }

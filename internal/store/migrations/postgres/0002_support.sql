@@ -84,6 +84,7 @@ CREATE TABLE recordings (
   captured    TEXT NOT NULL,                        -- screen | file
   bytes       BIGINT NOT NULL,                     -- declared before the first piece
   stored      BIGINT NOT NULL DEFAULT 0,           -- whole pieces so far
+  pieces      TEXT NOT NULL DEFAULT '',             -- their names, 16 characters each
   duration    BIGINT NOT NULL DEFAULT 0,           -- milliseconds
   started_at  BIGINT NOT NULL DEFAULT 0,           -- when the screen began to be recorded; 0 if that is not known
   created_at  BIGINT NOT NULL,

@@ -84,6 +84,7 @@ CREATE TABLE recordings (
   captured    TEXT NOT NULL,                        -- screen | file
   bytes       INTEGER NOT NULL,                     -- declared before the first piece
   stored      INTEGER NOT NULL DEFAULT 0,           -- whole pieces so far
+  pieces      TEXT NOT NULL DEFAULT '',             -- their names, 16 characters each
   duration    INTEGER NOT NULL DEFAULT 0,           -- milliseconds
   started_at  INTEGER NOT NULL DEFAULT 0,           -- when the screen began to be recorded; 0 if that is not known
   created_at  INTEGER NOT NULL,
