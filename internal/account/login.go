@@ -197,27 +197,34 @@ func (s *Service) LoginWithPasskey(ctx context.Context, c verification.Caller, c
 	if err != nil {
 		return nil, loginRefused(err)
 	}
-	var signedIn *SignedIn
-	err = e.DB.Update(ctx, func(tx *store.Tx) error {
-		nonce, expires, genuine, expired := verification.OpenChallenge(e.Keys, tx.Epoch(), tx.Now, verification.LoginChallenge, c.Origin, e.RP.ID, resp.Challenge)
+	var (
+		signedIn         *SignedIn
+		expires          time.Time
+		genuine, expired bool
+		answered         func() *store.Answered
+	)
+	err = e.DB.UpdateAsking(ctx, resp.UserHandle, func(tx *store.Tx) (err error) {
+		var nonce []byte
+		nonce, expires, genuine, expired = verification.OpenChallenge(e.Keys, tx.Epoch(), tx.Now, verification.LoginChallenge, c.Origin, e.RP.ID, resp.Challenge)
+		if genuine && !expired {
+			answered, err = tx.AskLogin(nonce, expires, resp.UserHandle, resp.CredentialID, c.DeviceHash)
+		}
+		return err
+	}, func(tx *store.Tx) error {
 		if !genuine {
 			return s.refuseLogin(tx, c, "", &passkey.Refusal{Reason: "challenge is not ours for this origin", Step: "WebAuthn L3 §7.2 step 11"})
 		}
 		if expired {
 			return s.refuseLogin(tx, c, "", refusal.New("challenge_expired", "The request expired. Nothing was changed. Try again."))
 		}
-		if err := tx.SpendLoginChallenge(nonce, expires); errors.Is(err, store.ErrExists) {
+		a := answered()
+		if !a.Spent {
 			return s.refuseLogin(tx, c, "", refusal.New("challenge_used", "This answer was given before. Try again."))
-		} else if err != nil {
-			return err
 		}
-		k, known, err := tx.KeyByHandle(resp.UserHandle, resp.CredentialID, c.DeviceHash)
-		if errors.Is(err, store.ErrNotFound) {
+		if !a.Found {
 			return s.refuseUnknown(tx, c, resp)
 		}
-		if err != nil {
-			return err
-		}
+		k := &a.Key
 		use, err := e.CheckPasskey(tx, c, k, resp.UserHandle, policy.Login, resp, passkey.Assertion{RP: e.RP, Origin: c.Origin, Challenge: resp.Challenge, Discoverable: true})
 		if err == nil {
 			err = use()
@@ -225,7 +232,7 @@ func (s *Service) LoginWithPasskey(ctx context.Context, c verification.Caller, c
 		if err != nil {
 			return s.refuseLogin(tx, c, k.AccountID, err)
 		}
-		if signedIn, err = s.signIn(tx, k.AccountID, c, known, "passkey", k.ID, since(expires.Add(-verification.ChallengeLife), tx.Now)); err == nil {
+		if signedIn, err = s.signIn(tx, k.AccountID, c, a.Known, "passkey", k.ID, since(expires.Add(-verification.ChallengeLife), tx.Now)); err == nil {
 			e.Count(tx, func(m verification.Meter) {
 				m.Ceremony(string(policy.Login), "ok")
 				m.Completed(string(policy.Login), "passkey")

@@ -20,7 +20,7 @@ type Observer interface {
 func (tx *Tx) Afterwards(fn func()) { tx.after = append(tx.after, fn) }
 
 // Waiting is how many updates wait to be run.
-func (db *DB) Waiting() int { return len(db.jobs) }
+func (db *DB) Waiting() int { return len(db.jobs) + len(db.crowd) }
 
 func (db *DB) batchBegins() time.Time {
 	if db.Observer == nil {

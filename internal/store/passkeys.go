@@ -41,7 +41,7 @@ const (
 )
 
 func (k *Key) fields() []any {
-	return []any{&k.ID, &k.AccountID, &k.CredentialID, &k.PublicKey, &k.Algorithm, &k.SignCount, &k.BackupEligible, &k.BackupState, &k.Name, &k.WithdrawalPower, at{&k.SuspendedAt}}
+	return []any{&k.ID, &k.AccountID, &k.CredentialID, &k.PublicKey, &k.Algorithm, &k.SignCount, flag{&k.BackupEligible}, flag{&k.BackupState}, &k.Name, flag{&k.WithdrawalPower}, at{&k.SuspendedAt}}
 }
 
 func (p *Passkey) fields() []any {
@@ -93,13 +93,29 @@ func (tx *Tx) KeyByCredential(accountID string, credentialID []byte) (*Key, erro
 	return &k, tx.row(k.fields(), `SELECT `+keyColumns+` FROM passkeys AS p WHERE p.credential_id = $2 AND p.account_id = $1`, accountID, credentialID)
 }
 
-// KeyByHandle reads the key of a passkey by WebAuthn user handle and credential id, and whether a browser has signed in to the
-// account before: all that a login looks at, at once.
-func (tx *Tx) KeyByHandle(handle, credentialID, device []byte) (k *Key, known bool, err error) {
-	k = &Key{}
-	err = tx.row(append(k.fields(), &known), `SELECT `+keyColumns+`, EXISTS (SELECT 1 FROM devices AS d WHERE d.account_id = p.account_id AND d.device_hash = $3)
-		FROM accounts AS a JOIN passkeys AS p ON p.account_id = a.id WHERE a.handle = $1 AND p.credential_id = $2`, handle, credentialID, device)
-	return k, known, err
+// Answered is what a login is decided by.
+type Answered struct {
+	// Spent tells that the challenge was spent just now; it was spent before where it is false.
+	Spent bool
+	// Found tells that there is such a passkey, and Known whether a browser has signed in to its account before.
+	Found, Known bool
+	Key          Key
+}
+
+// AskLogin spends a login challenge, and then reads the passkey by WebAuthn user handle and credential id, and whether the browser is
+// known. The answer is there once the update goes on from its questions (DB.UpdateAsking).
+func (tx *Tx) AskLogin(nonce []byte, expires time.Time, handle, credentialID, device []byte) (answered func() *Answered, err error) {
+	var a Answered
+	spent, found := &answer{}, &answer{into: append(a.Key.fields(), &a.Known)}
+	err = tx.ask(spent, `INSERT INTO spent_challenges (expires_at, nonce) VALUES ($1, $2) ON CONFLICT DO NOTHING`, millis(expires), nonce)
+	if err == nil {
+		err = tx.ask(found, `SELECT `+keyColumns+`, EXISTS (SELECT 1 FROM devices AS d WHERE d.account_id = p.account_id AND d.device_hash = $3)
+			FROM accounts AS a JOIN passkeys AS p ON p.account_id = a.id WHERE a.handle = $1 AND p.credential_id = $2`, handle, credentialID, device)
+	}
+	return func() *Answered {
+		a.Spent, a.Found = spent.affected == 1, found.affected == 1
+		return &a
+	}, err
 }
 
 // PasskeysPage reads passkeys, the newest first, that are older than the one named; "" begins.

@@ -19,7 +19,8 @@ import (
 	"github.com/jackc/pgx/v5/stdlib"
 )
 
-// How many connections a copy has: those that write, each with a batch of its own, and those that view.
+// How many connections a copy has, besides the one by which all logins are written: those that write, each with a batch of its own, and
+// those that view.
 var pgWriters = 4
 
 const pgReaders = 12
@@ -57,8 +58,8 @@ func (db *DB) openPostgres(ctx context.Context, location string) error {
 		return err
 	}
 	db.readers = pool
-	pool.SetMaxOpenConns(pgWriters + pgReaders)
-	pool.SetMaxIdleConns(pgWriters + pgReaders)
+	pool.SetMaxOpenConns(1 + pgWriters + pgReaders)
+	pool.SetMaxIdleConns(1 + pgWriters + pgReaders)
 	if _, err := migrate(ctx, pool, "postgres", db.clock()); err != nil {
 		return err
 	}
@@ -69,8 +70,14 @@ func (db *DB) openPostgres(ctx context.Context, location string) error {
 		return err
 	}
 	db.highWater = max(db.highWater, db.seen.UnixMilli()) // as was agreed
-	for range pgWriters {
-		db.writers = append(db.writers, &writer{db: db, begin: "BEGIN ISOLATION LEVEL SERIALIZABLE"})
+	// Those who ask together are one writer's: it has the larger batches, and none of them meets another in the database.
+	db.crowd = make(chan *job, 4*maxBatch)
+	for i := range 1 + pgWriters {
+		w := &writer{db: db, jobs: db.jobs, begin: "BEGIN ISOLATION LEVEL SERIALIZABLE"}
+		if i == 0 {
+			w.jobs = db.crowd
+		}
+		db.writers = append(db.writers, w)
 	}
 	db.beside.Go(db.keepTime)
 	return nil
@@ -187,6 +194,14 @@ type piped struct {
 	text string
 	args []any
 	one  bool // it must change exactly one row: else another transaction was first
+	// answer is where its answer goes, of a question that can wait; nil where it has none.
+	answer *answer
+}
+
+// An answer is how many rows a statement changed or, where into is not nil, the one row that it found, if any.
+type answer struct {
+	into     []any
+	affected int64
 }
 
 // later puts a statement in line.
@@ -215,7 +230,7 @@ func (w *writer) send(ctx context.Context, last *piped) (affected int64, err err
 	w.sends++
 	err = w.conn.Raw(func(c any) error {
 		conn := c.(*stdlib.Conn).Conn()
-		if len(line) == 1 {
+		if len(line) == 1 && line[0].answer == nil {
 			tag, err := conn.Exec(ctx, line[0].text, line[0].args...)
 			affected = tag.RowsAffected()
 			return err
@@ -226,7 +241,7 @@ func (w *writer) send(ctx context.Context, last *piped) (affected int64, err err
 		}
 		answers := conn.SendBatch(ctx, batch)
 		for i, p := range line {
-			tag, err := answers.Exec()
+			tag, err := read(answers, p.answer)
 			if err == nil && p.one && tag.RowsAffected() != 1 {
 				err = errConflict
 			}
@@ -241,6 +256,26 @@ func (w *writer) send(ctx context.Context, last *piped) (affected int64, err err
 		return answers.Close()
 	})
 	return affected, err
+}
+
+// read reads the next answer of several.
+func read(answers pgx.BatchResults, a *answer) (tag pgconn.CommandTag, err error) {
+	if a == nil || a.into == nil {
+		if tag, err = answers.Exec(); err == nil && a != nil {
+			a.affected = tag.RowsAffected()
+		}
+		return tag, err
+	}
+	found, err := answers.Query()
+	if err != nil {
+		return tag, err
+	}
+	if found.Next() {
+		err = found.Scan(a.into...)
+		a.affected = 1
+	}
+	found.Close()
+	return found.CommandTag(), errors.Join(err, found.Err())
 }
 
 // failed notes what an error of a statement means for the transaction under way, and gives it its name in this package.

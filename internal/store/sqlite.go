@@ -51,7 +51,7 @@ func (db *DB) openSQLite(ctx context.Context, path string) error {
 	}
 	db.readers.SetMaxOpenConns(readerConns)
 	db.readers.SetMaxIdleConns(readerConns)
-	w := &writer{db: db, begin: "BEGIN IMMEDIATE", stmts: &l.writeStmts}
+	w := &writer{db: db, jobs: db.jobs, begin: "BEGIN IMMEDIATE", stmts: &l.writeStmts}
 	db.writers = []*writer{w}
 	if w.conn, err = l.db.Conn(ctx); err != nil {
 		return err

@@ -37,6 +37,7 @@ type DB struct {
 	clock   func() time.Time
 
 	jobs    chan *job
+	crowd   chan *job // of updates that ask together; nil where one writer has them all
 	wake    chan struct{}
 	closing chan struct{}
 	done    chan struct{} // closed when the writers have ended
@@ -170,19 +171,34 @@ func Kept(err error) bool {
 // Update runs fn in one serialisable transaction and returns after it is durable. An error of fn rolls back
 // all that it did, unless it is wrapped by Keep. fn must have no effect outside the transaction: it may run twice.
 func (db *DB) Update(ctx context.Context, fn func(*Tx) error) error {
+	return db.observed(ctx, &job{ctx: ctx, fn: fn, done: make(chan struct{})})
+}
+
+// UpdateAsking is Update for what comes in crowds, such as logins. It begins with questions whose texts are known before (Tx.AskLogin
+// and its like), and goes on with fn, in the same transaction. On PostgreSQL the questions of all that wait go out together, so that
+// their number costs no round trips; then each fn runs after the other, and sees what those before it wrote. So what an fn writes, no
+// question about another subject may read; two about the same never ask together.
+func (db *DB) UpdateAsking(ctx context.Context, subject []byte, ask, fn func(*Tx) error) error {
+	return db.observed(ctx, &job{ctx: ctx, subject: string(subject), ask: ask, fn: fn, done: make(chan struct{})})
+}
+
+func (db *DB) observed(ctx context.Context, j *job) error {
 	if db.Observer == nil {
-		return db.update(ctx, fn)
+		return db.update(ctx, j)
 	}
 	began := time.Now() //nolint:forbidigo // a duration, not a time that rules depend on
-	err := db.update(ctx, fn)
+	err := db.update(ctx, j)
 	db.Observer.Updated(ctx, began, time.Since(began), err)
 	return err
 }
 
-func (db *DB) update(ctx context.Context, fn func(*Tx) error) error {
-	j := &job{ctx: ctx, fn: fn, done: make(chan struct{})}
+func (db *DB) update(ctx context.Context, j *job) error {
+	jobs := db.jobs
+	if j.ask != nil && db.crowd != nil {
+		jobs = db.crowd
+	}
 	select {
-	case db.jobs <- j:
+	case jobs <- j:
 	case <-db.closing:
 		return ErrClosed
 	case <-ctx.Done():

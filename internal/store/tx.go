@@ -224,8 +224,31 @@ func (tx *Tx) late(one bool, text string, args []any) error {
 		return tx.aborted
 	}
 	integers(args)
-	tx.w.later(piped{text, args, one})
+	tx.w.later(piped{text: text, args: args, one: one})
 	return nil
+}
+
+// ask executes a statement whose answer is known after flush: on PostgreSQL several go out together.
+func (tx *Tx) ask(a *answer, text string, args ...any) error {
+	if tx.w != nil && tx.db.lite == nil {
+		if tx.aborted != nil {
+			return tx.aborted
+		}
+		integers(args)
+		tx.w.later(piped{text: text, args: args, answer: a})
+		return nil
+	}
+	if a.into == nil {
+		n, err := tx.affect(text, args...)
+		a.affected = n
+		return err
+	}
+	err := tx.row(a.into, text, args...)
+	if errors.Is(err, ErrNotFound) {
+		return nil
+	}
+	a.affected = 1
+	return err
 }
 
 // add executes an INSERT of one row; ErrExists where a row with the same unique key is there. The transaction goes on either way.
@@ -333,6 +356,18 @@ func (tx *Tx) translate(err error) error {
 	}
 	tx.aborted = err
 	return err
+}
+
+// flag scans a column of 0 and 1.
+type flag struct{ set *bool }
+
+func (f flag) Scan(v any) error {
+	n, ok := v.(int64)
+	if !ok {
+		return fmt.Errorf("store: column of 0 and 1 holds %T", v)
+	}
+	*f.set = n != 0
+	return nil
 }
 
 // afterAll is after every id, in whatever order a database has strings.

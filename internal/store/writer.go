@@ -15,17 +15,35 @@ const maxBatch = 128
 
 type job struct {
 	ctx  context.Context
+	ask  func(*Tx) error // nil where it begins with no question
 	fn   func(*Tx) error
 	err  error
 	done chan struct{}
+	// subject is what it asks about, and asked the transaction in which it has asked together with others; nil where it has not.
+	subject string
+	asked   *Tx
 	// after is what the transaction wants done once it is durable.
 	after []func()
+}
+
+// run runs an update from its beginning, or from where it has asked.
+func (j *job) run(tx *Tx) error {
+	if j.ask != nil && j.asked == nil {
+		if err := j.ask(tx); err != nil {
+			return err
+		}
+		if err := tx.flush(); err != nil {
+			return err
+		}
+	}
+	return j.fn(tx)
 }
 
 // A writer runs the updates that wait, as many as there are in one transaction, and answers each after the commit. SQLite has one,
 // PostgreSQL some: there, two that touch the same rows meet as two copies do, and one of them runs again.
 type writer struct {
 	db    *DB
+	jobs  chan *job
 	conn  *sql.Conn // nil while there is none
 	begin string
 	// stmts are the statements prepared on conn; nil where the driver prepares them.
@@ -48,14 +66,14 @@ func (w *writer) run() {
 	}
 	for {
 		select {
-		case j := <-w.db.jobs:
+		case j := <-w.jobs:
 			w.batch(j)
 		case <-rest:
 			_ = w.exec(context.Background(), checkpoint) // what fails is tried again by the next
 		case <-w.db.closing:
 			for {
 				select {
-				case j := <-w.db.jobs:
+				case j := <-w.jobs:
 					w.batch(j)
 				default:
 					return
@@ -73,7 +91,7 @@ func (w *writer) batch(j *job) {
 	// its caller has been answered since, by another writer or another copy. There, all join before it begins.
 	join := w.db.lite != nil
 	for !join && len(batch) < maxBatch {
-		next := w.db.next()
+		next := w.next()
 		if next == nil {
 			break
 		}
@@ -175,11 +193,25 @@ func (w *writer) singly(ctx context.Context, batch []*job) error {
 // the transaction. It commits if none has failed.
 func (w *writer) together(ctx context.Context, batch *[]*job, more bool) error {
 	return w.transaction(ctx, func() error {
+		askAnew(*batch)
+		asked := 0
 		for i := 0; ; i++ {
 			j := (*batch)[i]
-			tx := w.newTx(ctx)
-			if j.err = j.ctx.Err(); j.err == nil {
-				j.err = tx.whole(guard(func() error { return j.fn(tx) }))
+			if i >= asked && j.ask != nil && w.db.lite == nil {
+				n, err := w.askTogether(ctx, (*batch)[i:])
+				if err != nil {
+					return err
+				}
+				asked = i + n
+				j = (*batch)[i]
+			}
+			tx := j.asked
+			if tx == nil {
+				tx = w.newTx(ctx)
+			}
+			// Whoever has asked goes on: what was spent is not spent for nothing.
+			if j.err = j.ctx.Err(); j.err == nil || j.asked != nil {
+				j.err = tx.whole(guard(func() error { return j.run(tx) }))
 				j.after = tx.after
 				if w.broken != nil {
 					return w.broken
@@ -194,7 +226,7 @@ func (w *writer) together(ctx context.Context, batch *[]*job, more bool) error {
 			if !more || i+1 == maxBatch {
 				return nil
 			}
-			next := w.db.next()
+			next := w.next()
 			if next == nil {
 				return nil
 			}
@@ -203,12 +235,50 @@ func (w *writer) together(ctx context.Context, batch *[]*job, more bool) error {
 	})
 }
 
+// askAnew forgets what was asked in a transaction that came to nothing.
+func askAnew(batch []*job) {
+	for _, j := range batch {
+		j.asked = nil
+	}
+}
+
+// askTogether has the first of these updates ask at once, and tells how many they are. Those about a subject that one before them is
+// about are put behind, and ask when that one has written.
+func (w *writer) askTogether(ctx context.Context, jobs []*job) (n int, err error) {
+	subjects := map[string]bool{}
+	var first, later []*job
+	for _, j := range jobs {
+		if subjects[j.subject] {
+			later = append(later, j)
+			continue
+		}
+		subjects[j.subject] = true
+		first = append(first, j)
+	}
+	copy(jobs, append(first, later...))
+	var tx *Tx
+	for _, j := range first {
+		if j.ctx.Err() != nil {
+			continue
+		}
+		tx = w.newTx(ctx)
+		if j.err = guard(func() error { return j.ask(tx) }); j.err != nil {
+			return 0, errUndo
+		}
+		j.asked = tx
+	}
+	if tx == nil {
+		return len(first), nil
+	}
+	return len(first), tx.flush()
+}
+
 // next is the next update that waits, nil if there is none. Those who are about to ask for one are let go first: a batch that is
 // larger costs each of its updates less.
-func (db *DB) next() *job {
+func (w *writer) next() *job {
 	for yielded := false; ; yielded = true {
 		select {
-		case j := <-db.jobs:
+		case j := <-w.jobs:
 			return j
 		default:
 		}
@@ -222,11 +292,12 @@ func (db *DB) next() *job {
 // apart runs each update of a batch within a savepoint of its own, so that those that fail are undone alone.
 func (w *writer) apart(ctx context.Context, batch []*job) error {
 	return w.transaction(ctx, func() error {
+		askAnew(batch)
 		for _, j := range batch {
 			tx := w.newTx(ctx)
 			if j.err = j.ctx.Err(); j.err == nil {
 				j.err = tx.savepoint("one_update", func() error {
-					err := j.fn(tx)
+					err := j.run(tx)
 					if err == nil || Kept(err) {
 						if failed := tx.flush(); failed != nil {
 							return failed
