@@ -30,7 +30,7 @@ var allowed = map[string]string{
 	"internal/totp":         "",
 	"internal/webapp":       "",
 
-	"internal/store":        "approval internal/delivery internal/policy internal/secret",
+	"internal/store":        "approval internal/delivery internal/policy internal/secret internal/totp",
 	"internal/notice":       "internal/delivery internal/policy internal/secret internal/store",
 	"internal/verification": "approval internal/delivery internal/notice internal/passkey internal/password internal/policy internal/refusal internal/secret internal/store internal/totp",
 

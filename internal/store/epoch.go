@@ -1,6 +1,10 @@
 package store
 
-import "context"
+import (
+	"context"
+
+	"countersign/internal/totp"
+)
 
 // NextEpoch begins a new epoch, after a restore from a backup: what an older one issued is void, and its sessions have ended. It
 // holds for those who open the database from now on. An epoch is no number that was given before, not even by another copy of the
@@ -19,6 +23,10 @@ func (db *DB) NextEpoch(ctx context.Context) (epoch int64, err error) {
 			return err
 		}
 		if err := tx.nextGeneration(epoch); err != nil {
+			return err
+		}
+		// A code of an authenticator app that was used since the backup is shown for some time yet, and so is the next.
+		if err := tx.run(`UPDATE factors SET last_step = $1 WHERE kind = 'authenticator' AND last_step < $1`, totp.Step(tx.Wall)+1); err != nil {
 			return err
 		}
 		return tx.run(`UPDATE sessions SET ended_at = $1 WHERE ended_at = 0`, millis(tx.Now))

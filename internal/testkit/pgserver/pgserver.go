@@ -60,7 +60,7 @@ func New() (*Server, error) {
 	return s, s.Start()
 }
 
-func (s *Server) data() string { return filepath.Join(s.Folder, "data") }
+func (s *Server) data() string { return Data(s.Folder) }
 
 // own gives a folder to the user that the server runs as: it refuses to be root.
 func own(folder string) error {
@@ -122,6 +122,35 @@ func (s *Server) Run(name string, args ...string) error {
 	}
 	return nil
 }
+
+// Shell runs commands as an administrator types them: as the user that the server runs as, with psql and its like asking this server.
+func (s *Server) Shell(script string) (said string, err error) {
+	cmd := exec.Command("bash", "-euo", "pipefail", "-c", script)
+	like, err := s.Command("psql")
+	if err != nil {
+		return "", err
+	}
+	cmd.Dir, cmd.SysProcAttr = like.Dir, like.SysProcAttr
+	cmd.Env = append(os.Environ(), "PATH="+s.bin+":"+os.Getenv("PATH"), "PGHOST=127.0.0.1", fmt.Sprintf("PGPORT=%d", s.Port), "PGUSER="+User, "PGDATABASE=postgres")
+	out, err := cmd.CombinedOutput()
+	if err != nil {
+		err = fmt.Errorf("%s: %w\n%s", script, err, out)
+	}
+	return string(out), err
+}
+
+// Over starts a server over a folder in which data lies that was put back.
+func (s *Server) Over(folder string) (*Server, error) {
+	port, err := freePort()
+	if err != nil {
+		return nil, err
+	}
+	over := &Server{Folder: folder, Port: port, bin: s.bin}
+	return over, over.Start()
+}
+
+// Data is the folder of what a server holds whose own folder is this.
+func Data(folder string) string { return filepath.Join(folder, "data") }
 
 // Start starts the server and waits until it answers.
 func (s *Server) Start() error {
