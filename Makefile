@@ -56,12 +56,14 @@ test-postgres: $(DIST)
 	@scripts/need-postgres >/dev/null
 	COUNTERSIGN_TEST_DATABASE=postgres go test -count=1 -timeout 20m ./internal/store ./internal/flowtest
 
-## chaos: copies and databases are killed under load, for CHAOS (90s); a checker tells what became of every answer
+## chaos: copies and databases are killed under load, for CHAOS (90s), and a checker tells what became of every answer; then a copy of COPY_ACCOUNTS (1000000) accounts to PostgreSQL is killed twice
 CHAOS ?= 90s
+COPY_ACCOUNTS ?= 1000000
 .PHONY: chaos
 chaos:
 	@scripts/need-postgres >/dev/null
 	CHAOS=$(CHAOS) go test -count=1 -v -timeout 60m -run '^TestChaos' ./internal/chaostest
+	COPY_ACCOUNTS=$(COPY_ACCOUNTS) go test -count=1 -v -timeout 60m -run '^TestChaos' ./cmd/countersign
 
 ## test-web: unit tests of the web app
 .PHONY: test-web

@@ -55,23 +55,24 @@ func runDB(ctx context.Context, args []string, clock func() time.Time, stdout, s
 	return nil
 }
 
-// progress says how far a copy is, once a second and at the end of each table.
+// progress says how far a copy is, once a second and at the end of each table. The rate is that of what this run writes: what an earlier
+// one had written is only read, and all of it before anything is written.
 func progress(clock func() time.Time, w io.Writer) func(store.CopyStep) {
 	began, last := clock(), time.Time{}
-	first := int64(-1)
 	return func(s store.CopyStep) {
 		now := clock()
-		if first < 0 {
-			first = s.Total - min(s.Total, s.Rows) // what an earlier run has copied says nothing of this one's rate
-			if s.Total < first {
-				first = 0
-			}
+		if s.Written == 0 {
+			began = now
 		}
 		if s.Rows < s.Of && now.Sub(last) < time.Second {
 			return
 		}
 		last = now
-		rate := float64(s.Total-first) / max(now.Sub(began).Seconds(), 0.001)
+		if s.Written == 0 {
+			fmt.Fprintf(w, "%s: %d of %d rows; all: %d of %d, copied before and read again\n", s.Table, s.Rows, s.Of, s.Total, s.OfAll)
+			return
+		}
+		rate := float64(s.Written) / max(now.Sub(began).Seconds(), 0.001)
 		rest := time.Duration(float64(s.OfAll-s.Total) / max(rate, 1) * float64(time.Second))
 		fmt.Fprintf(w, "%s: %d of %d rows; all: %d of %d, %.0f rows/s, about %v left\n", s.Table, s.Rows, s.Of, s.Total, s.OfAll, rate, rest.Round(time.Second))
 	}

@@ -39,6 +39,8 @@ type CopyStep struct {
 	Table        string
 	Rows, Of     int64 // of the table
 	Total, OfAll int64 // of all tables
+	// Written is how many of them this run has written; the others an earlier one had, and they were read once more.
+	Written int64
 }
 
 // TableSum is what a table holds on both sides.
@@ -443,7 +445,8 @@ func (s *copySource) copyTo(ctx context.Context, target *pgx.Conn, told func(Cop
 func (s *copySource) copyTable(ctx context.Context, target *pgx.Conn, t *copyTable, step *CopyStep, told func(CopyStep)) error {
 	var copied int64
 	var digest, lastKey string
-	if err := target.QueryRow(ctx, `SELECT copied, digest, last_key FROM `+copyProgress+` WHERE name = $1`, t.name).Scan(&copied, &digest, &lastKey); err != nil {
+	// A copy that was killed may have sent its commit just before: whoever goes on waits until that has ended.
+	if err := target.QueryRow(ctx, `SELECT copied, digest, last_key FROM `+copyProgress+` WHERE name = $1 FOR UPDATE`, t.name).Scan(&copied, &digest, &lastKey); err != nil {
 		return err
 	}
 	changed := errors.New("the source is not what the copy was begun from, or was written since: begin again with an empty target")
@@ -463,7 +466,8 @@ func (s *copySource) copyTable(ctx context.Context, target *pgx.Conn, t *copyTab
 		if err := writeBatch(ctx, target, t, batch, before, copied, sum.String()); err != nil {
 			return err
 		}
-		step.Rows, step.Total = step.Rows+int64(len(batch)), step.Total+int64(len(batch))
+		n := int64(len(batch))
+		step.Rows, step.Total, step.Written = step.Rows+n, step.Total+n, step.Written+n
 		told(*step)
 		batch, size = batch[:0], 0
 		return nil
@@ -479,6 +483,9 @@ func (s *copySource) copyTable(ctx context.Context, target *pgx.Conn, t *copyTab
 			// What was copied before is read once more: only so it is known to be what it was.
 			if step.Rows, step.Total = step.Rows+1, step.Total+1; sum.Count == already && (sum.String() != digest || t.keyOf(values) != lastKey) {
 				return changed
+			}
+			if sum.Count == already || sum.Count%copyBatch == 0 {
+				told(*step)
 			}
 			return nil
 		}
