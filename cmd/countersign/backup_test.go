@@ -114,7 +114,6 @@ type past struct {
 	approved, waiting, later *testkit.Withdrawal
 	evidence                 []byte
 	laterSession             *testkit.Browser
-	deleted                  string
 }
 
 // live is an installation in full use.

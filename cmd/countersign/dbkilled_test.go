@@ -49,7 +49,7 @@ var copiedRows = regexp.MustCompile(`all: (\d+) of (\d+)`)
 
 // runCopy runs the program's copy, which is killed once it has said that so many rows are copied; never if that is negative. killed
 // tells whether it was.
-func runCopy(t *testing.T, from, to string, at int64, kill func(*exec.Cmd)) (killed bool, err error, said string) {
+func runCopy(t *testing.T, from, to string, at int64, kill func(*exec.Cmd)) (killed bool, said string, err error) {
 	t.Helper()
 	cmd := exec.Command(os.Args[0], "db", "copy", "-from", from, "-to", to)
 	cmd.Env = append(os.Environ(), asProgram+"=1")
@@ -75,7 +75,7 @@ func runCopy(t *testing.T, from, to string, at int64, kill func(*exec.Cmd)) (kil
 		}
 	}
 	err = cmd.Wait()
-	return killed, err, lines.String() + out.String()
+	return killed, lines.String() + out.String(), err
 }
 
 func killCopy(cmd *exec.Cmd) { _ = cmd.Process.Kill() }
@@ -110,7 +110,7 @@ func TestChaosACopyIsKilledTwice(t *testing.T) {
 	kills := 0
 	for _, part := range []float64{rand.Float64() / 2, 0.5 + rand.Float64()/2} {
 		began := time.Now()
-		killed, err, said := runCopy(t, k.Path, target, int64(part*2*float64(n)), killCopy)
+		killed, said, err := runCopy(t, k.Path, target, int64(part*2*float64(n)), killCopy)
 		t.Logf("after %s: %v; it had said: %s", time.Since(began).Round(time.Millisecond), err, lastLine(said))
 		if !killed {
 			t.Errorf("nothing was killed: %s", said)
@@ -122,7 +122,7 @@ func TestChaosACopyIsKilledTwice(t *testing.T) {
 		}
 	}
 	began = time.Now()
-	_, err, said := runCopy(t, k.Path, target, -1, nil)
+	_, said, err := runCopy(t, k.Path, target, -1, nil)
 	if err != nil || !strings.Contains(said, "both hold the same") || !strings.Contains(said, "copied before and read again") {
 		t.Fatalf("%v: %s", err, said)
 	}
@@ -157,7 +157,7 @@ func TestACopyGoesOnAfterPostgreSQLWasKilledAndEachDifferenceIsNamed(t *testing.
 	k.Full().CreatePasskey()
 	crowded(t, k, 20_000)
 	k.Close()
-	killed, err, said := runCopy(t, k.Path, target, 1, func(*exec.Cmd) {
+	killed, said, err := runCopy(t, k.Path, target, 1, func(*exec.Cmd) {
 		if err := server.Kill(); err != nil {
 			t.Error(err)
 		}
@@ -168,7 +168,7 @@ func TestACopyGoesOnAfterPostgreSQLWasKilledAndEachDifferenceIsNamed(t *testing.
 	if err := server.Start(); err != nil {
 		t.Fatal(err)
 	}
-	if _, err, said := runCopy(t, k.Path, target, -1, nil); err != nil || !strings.Contains(said, "both hold the same") {
+	if _, said, err := runCopy(t, k.Path, target, -1, nil); err != nil || !strings.Contains(said, "both hold the same") {
 		t.Fatalf("%v: %s", err, said)
 	}
 

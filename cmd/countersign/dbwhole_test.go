@@ -44,7 +44,7 @@ func TestEveryTableIsCopiedByACopyThatIsKilled(t *testing.T) {
 	target := server.Database(t)
 	kills := 0
 	for range 8 {
-		_, err, said := runCopy(t, k.Path, target, 0, func(cmd *exec.Cmd) {
+		_, said, err := runCopy(t, k.Path, target, 0, func(cmd *exec.Cmd) {
 			<-time.After(time.Duration(rand.IntN(150)) * time.Millisecond)
 			killCopy(cmd)
 		})
@@ -57,7 +57,7 @@ func TestEveryTableIsCopiedByACopyThatIsKilled(t *testing.T) {
 	if kills == 0 {
 		t.Error("nothing was killed")
 	}
-	if _, err, said := runCopy(t, k.Path, target, -1, nil); err != nil && !strings.Contains(said, "holds rows already") {
+	if _, said, err := runCopy(t, k.Path, target, -1, nil); err != nil && !strings.Contains(said, "holds rows already") {
 		t.Fatalf("%v: %s", err, said)
 	}
 	args := []string{"verify", "-from", k.Path, "-to", target}
