@@ -144,10 +144,12 @@ func (a *Approval) append(out []byte) []byte {
 // contents are the members of an approval that hold bytes, decoded.
 type contents struct {
 	authData, clientData, credentialID, nonce, publicKey, signature []byte // of a passkey; the last two of codes also
-	entry, opening                                                  []byte
+	entry                                                           []byte
+	opening                                                         [32]byte
 	index                                                           uint64
 	proof                                                           [][32]byte
 	checkpoint                                                      *checkpoint
+	fingerprint                                                     [32]byte // of a document that was read
 }
 
 // check holds the form of every member to its bounds.
@@ -158,7 +160,7 @@ func (a *Approval) check() (Details, *contents, error) {
 	if reason := checkTime(a.ApprovedAt); reason != "" {
 		return Details{}, nil, fault("approved_at", reason)
 	}
-	details, err := ParseDetails([]byte(a.Details))
+	details, err := parseDetails(a.Details)
 	if err != nil {
 		return Details{}, nil, err
 	}

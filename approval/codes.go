@@ -4,7 +4,6 @@ import (
 	"crypto/ed25519"
 	"encoding/base64"
 	"slices"
-	"strings"
 	"time"
 )
 
@@ -174,14 +173,25 @@ func encode(b []byte) string { return base64.RawURLEncoding.EncodeToString(b) }
 var strictBase64 = base64.RawURLEncoding.Strict()
 
 // decode reads base64url without padding, in its one canonical spelling: no
-// line breaks, no loose trailing bits, and a length within the bounds.
+// loose trailing bits, a length within the bounds, and no line breaks, which
+// the standard decoder skips, so that the text is too long for its bytes.
 func decode(s string, shortest, longest int) ([]byte, bool) {
-	if len(s) > base64.RawURLEncoding.EncodedLen(longest) || strings.ContainsAny(s, "\r\n") {
+	if len(s) > base64.RawURLEncoding.EncodedLen(longest) {
 		return nil, false
 	}
 	b, err := strictBase64.DecodeString(s)
-	if err != nil || len(b) < shortest {
+	if err != nil || len(b) < shortest || base64.RawURLEncoding.EncodedLen(len(b)) != len(s) {
 		return nil, false
 	}
 	return b, true
+}
+
+// decode32 reads 32 bytes as decode does.
+func decode32(s string) (out [32]byte, ok bool) {
+	var text [43]byte
+	if copy(text[:], s) != len(s) {
+		return out, false
+	}
+	n, err := strictBase64.Decode(out[:], text[:len(s)])
+	return out, err == nil && n == len(out) && len(s) == len(text)
 }

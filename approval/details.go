@@ -1,7 +1,6 @@
 package approval
 
 import (
-	"bytes"
 	"fmt"
 	"strings"
 	"time"
@@ -86,8 +85,8 @@ type member struct {
 	check func(string) string // returns why the value is refused, or ""
 }
 
-func (d *Details) members() []member {
-	return []member{
+func (d *Details) members() [10]member {
+	return [...]member{
 		{"account", &d.Account, asID},
 		{"address", &d.Address, asAddress},
 		{"amount", &d.Amount, checkDecimal},
@@ -107,19 +106,12 @@ func (d *Details) members() []member {
 // stored, such as text with control characters.
 func (d Details) Canonical() ([]byte, error) {
 	members := d.members()
-	for _, m := range members {
-		if reason := m.check(*m.value); reason != "" {
-			return nil, &DetailsError{Field: m.name, Reason: reason}
-		}
-	}
-	if strings.Trim(d.Amount, "0.") == "" {
-		return nil, &DetailsError{Field: "amount", Reason: "is not greater than zero"}
-	}
-	if aligned(d.Fee) >= aligned(d.Amount) {
-		return nil, &DetailsError{Field: "fee", Reason: "is not less than the amount"}
+	if err := d.check(&members); err != nil {
+		return nil, err
 	}
 	out := make([]byte, 0, 512)
-	for i, m := range members {
+	for i := range members {
+		m := &members[i]
 		if i == 0 {
 			out = append(out, '{')
 		} else {
@@ -133,39 +125,53 @@ func (d Details) Canonical() ([]byte, error) {
 	return append(out, '}'), nil
 }
 
+func (d *Details) check(members *[10]member) error {
+	for i := range members {
+		m := &members[i]
+		if reason := m.check(*m.value); reason != "" {
+			return &DetailsError{Field: m.name, Reason: reason}
+		}
+	}
+	if d.Amount == "0" {
+		return &DetailsError{Field: "amount", Reason: "is not greater than zero"}
+	}
+	if !less(d.Fee, d.Amount) {
+		return &DetailsError{Field: "fee", Reason: "is not less than the amount"}
+	}
+	return nil
+}
+
 // ParseDetails reads canonical details. It accepts exactly the bytes that
 // [Details.Canonical] makes and refuses everything else with a *DetailsError:
 // other orders, white space, duplicate, missing or unknown members, other
 // escapes of the same text, and trailing bytes.
-func ParseDetails(b []byte) (Details, error) {
+func ParseDetails(b []byte) (Details, error) { return parseDetails(string(b)) }
+
+// parseDetails reads what has one spelling: the names as they are, and strings
+// as [reader.text] takes them, whose values then hold no control character.
+func parseDetails(s string) (Details, error) {
 	var d Details
-	notCanonical := &DetailsError{Reason: "are not in canonical form"}
-	if len(b) > maxCanonical {
-		return Details{}, notCanonical
+	r, members := reader{rest: s}, d.members()
+	if len(s) > maxCanonical {
+		r.fail("", "")
 	}
-	rest := b
-	for i, m := range d.members() {
-		separator := ","
-		if i == 0 {
-			separator = "{"
-		}
-		var ok bool
-		if rest, ok = bytes.CutPrefix(rest, []byte(separator+`"`+m.name+`":`)); !ok {
-			return Details{}, notCanonical
-		}
-		if *m.value, rest, ok = cutString(rest); !ok {
-			return Details{}, notCanonical
-		}
+	for i := range members {
+		m := &members[i]
+		r.literal(separators[min(i, 1)], "")
+		r.literal(m.name, "")
+		r.text(`":`, "", m.value)
 	}
-	again, err := d.Canonical()
-	if err != nil {
+	r.literal("}", "")
+	if r.err != nil || r.rest != "" {
+		return Details{}, &DetailsError{Reason: "are not in canonical form"}
+	}
+	if err := d.check(&members); err != nil {
 		return Details{}, err
-	}
-	if !bytes.Equal(again, b) {
-		return Details{}, notCanonical
 	}
 	return d, nil
 }
+
+var separators = [...]string{`{"`, `,"`}
 
 // appendString writes s as RFC 8785 section 3.2.2.2 asks. The values of this
 // package hold no control characters but the line ends of a checkpoint, so
@@ -184,31 +190,6 @@ func appendString(out []byte, s string) []byte {
 		}
 	}
 	return append(out, '"')
-}
-
-// cutString undoes appendString and returns what follows the string.
-func cutString(b []byte) (s string, rest []byte, ok bool) {
-	if len(b) == 0 || b[0] != '"' {
-		return "", nil, false
-	}
-	end := bytes.IndexAny(b[1:], `"\`)
-	if end >= 0 && b[1+end] == '"' {
-		return string(b[1 : 1+end]), b[2+end:], true
-	}
-	var value []byte
-	for i := 1; i < len(b); i++ {
-		switch b[i] {
-		case '"':
-			return string(value), b[i+1:], true
-		case '\\':
-			i++
-			if i == len(b) || (b[i] != '"' && b[i] != '\\') {
-				return "", nil, false
-			}
-		}
-		value = append(value, b[i])
-	}
-	return "", nil, false
 }
 
 // The forms of text that a machine chose, made once.
@@ -292,18 +273,45 @@ func digits(s string) bool {
 	return s != "" && strings.Trim(s, "0123456789") == ""
 }
 
-// aligned writes a checked decimal at full width, so that comparing the texts
-// compares the numbers.
-func aligned(s string) string {
-	whole, fract, _ := strings.Cut(s, ".")
-	return strings.Repeat("0", maxWholeDigits-len(whole)) + whole +
-		fract + strings.Repeat("0", maxFractDigits-len(fract))
+// less compares two checked decimals. As neither has a zero too many, whole
+// parts of one length compare as text, and so do fractions of any length.
+func less(a, b string) bool {
+	wholeA, fractA, _ := strings.Cut(a, ".")
+	wholeB, fractB, _ := strings.Cut(b, ".")
+	if len(wholeA) != len(wholeB) {
+		return len(wholeA) < len(wholeB)
+	}
+	if wholeA != wholeB {
+		return wholeA < wholeB
+	}
+	return fractA < fractB
 }
 
 func checkTime(s string) string {
-	t, err := time.Parse(timeLayout, s)
-	if err != nil || t.Format(timeLayout) != s {
-		return "is not an RFC 3339 time in UTC with whole seconds"
+	const reason = "is not an RFC 3339 time in UTC with whole seconds"
+	if len(s) != len(timeLayout) || s[4] != '-' || s[7] != '-' || s[10] != 'T' || s[13] != ':' || s[16] != ':' || s[19] != 'Z' {
+		return reason
+	}
+	var n [19]int
+	for _, i := range [...]int{0, 1, 2, 3, 5, 6, 8, 9, 11, 12, 14, 15, 17, 18} {
+		if n[i] = int(s[i]) - '0'; n[i] < 0 || n[i] > 9 {
+			return reason
+		}
+	}
+	year, month, day := n[0]*1000+n[1]*100+n[2]*10+n[3], n[5]*10+n[6], n[8]*10+n[9]
+	days := 31
+	switch {
+	case month < 1 || month > 12:
+		return reason
+	case month == 4, month == 6, month == 9, month == 11:
+		days = 30
+	case month == 2 && year%4 == 0 && (year%100 != 0 || year%400 == 0):
+		days = 29
+	case month == 2:
+		days = 28
+	}
+	if day < 1 || day > days || n[11]*10+n[12] > 23 || n[14] > 5 || n[17] > 5 {
+		return reason
 	}
 	return ""
 }

@@ -8,6 +8,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 	"unicode/utf16"
 )
 
@@ -266,6 +267,23 @@ func FuzzParsedDetailsAreCanonical(f *testing.F) {
 		}
 		if byHand := canonicalByHand(t, document); !bytes.Equal(byHand, document) {
 			t.Fatalf("accepted %q, which is %q in RFC 8785", document, byHand)
+		}
+	})
+}
+
+func FuzzTimesAreThoseOfTheCalendar(f *testing.F) {
+	for _, s := range []string{"2026-03-14T14:41:00Z", "2024-02-29T23:59:59Z", "1900-02-29T00:00:00Z", "2000-02-29T00:00:00Z", "0000-02-29T00:00:00Z", "2026-04-31T00:00:00Z", "2026-00-10T24:60:60Z", "2026-03-14t14:41:00z", "+026-03-14T14:41:00Z"} {
+		f.Add(s)
+	}
+	for month := range 14 {
+		for day := range 33 {
+			f.Add(fmt.Sprintf("2023-%02d-%02dT00:00:00Z", month, day))
+		}
+	}
+	f.Fuzz(func(t *testing.T, s string) {
+		at, err := time.Parse(timeLayout, s)
+		if want := err == nil && at.Format(timeLayout) == s; want != (checkTime(s) == "") {
+			t.Errorf("%q: the standard library accepts it: %t", s, want)
 		}
 	})
 }

@@ -1,6 +1,7 @@
 package approval
 
 import (
+	"crypto/sha256"
 	"strconv"
 	"strings"
 	"unicode/utf8"
@@ -44,6 +45,9 @@ func parse(document []byte) (Approval, Details, *contents, error) {
 	if !utf8.ValidString(r.rest) {
 		return Approval{}, Details{}, nil, fault("", "is not valid UTF-8")
 	}
+	if hasControl(r.rest) {
+		return Approval{}, Details{}, nil, fault("", "holds a control character")
+	}
 	r.text(`{"approved_at":`, "approved_at", &a.ApprovedAt)
 	if r.has(`,"codes":{`) {
 		c := &CodesEvidence{}
@@ -71,6 +75,7 @@ func parse(document []byte) (Approval, Details, *contents, error) {
 		r.text(`,"signature":`, "passkey.signature", &p.Signature)
 		r.literal("}", "passkey")
 	}
+	registration := len(r.rest)
 	if r.has(`,"registration":{`) {
 		g := &Registration{}
 		a.Registration = g
@@ -81,6 +86,7 @@ func parse(document []byte) (Approval, Details, *contents, error) {
 		g.Proof = r.list(`,"proof":[`, "registration.proof", maxProof)
 		r.literal("}", "registration")
 	}
+	after := len(r.rest)
 	r.text(`,"version":`, "version", &a.Version)
 	r.literal("}", "version")
 	if r.rest != "" {
@@ -93,6 +99,10 @@ func parse(document []byte) (Approval, Details, *contents, error) {
 	if err != nil {
 		return Approval{}, Details{}, nil, err
 	}
+	hash := sha256.New()
+	hash.Write(document[:len(document)-registration])
+	hash.Write(document[len(document)-after:])
+	hash.Sum(c.fingerprint[:0])
 	return a, details, c, nil
 }
 
@@ -125,50 +135,48 @@ func (r *reader) literal(next, member string) {
 }
 
 // text reads the name that is next, and a string. Of the escapes there are
-// three, as no value holds another control character than a line's end.
+// three, as no value holds another control character than a line's end; that
+// none is there as itself is for the caller to see to.
 func (r *reader) text(name, member string, value *string) {
 	r.literal(name, member)
 	r.literal(`"`, member)
-	var out []byte
-	for r.err == nil {
-		i := strings.IndexAny(r.rest, `"\`)
-		if i < 0 || i+1 == len(r.rest) {
-			r.fail(member, "is a string without an end")
+	end := strings.IndexByte(r.rest, '"')
+	if end >= 0 && strings.IndexByte(r.rest[:end], '\\') < 0 {
+		*value, r.rest = r.rest[:end], r.rest[end+1:]
+		return
+	}
+	out := make([]byte, 0, 512)
+	for i := 0; i+1 < len(r.rest); i++ {
+		switch c, next := r.rest[i], r.rest[i+1]; {
+		case c == '"':
+			*value, r.rest = string(out), r.rest[i+1:]
 			return
-		}
-		part, special, next := r.rest[:i], r.rest[i], r.rest[i+1]
-		if special == '"' {
-			r.rest = r.rest[i+1:]
-			if out == nil {
-				*value = part
-			} else {
-				*value = string(append(out, part...))
-			}
-			if hasControl(part) {
-				r.fail(member, "holds a control character that is not escaped")
-			}
-			return
-		}
-		if out == nil {
-			out = make([]byte, 0, 640)
-		}
-		switch out = append(out, part...); {
-		case hasControl(part):
-			r.fail(member, "holds a control character that is not escaped")
+		case c != '\\':
+			out = append(out, c)
+			continue
 		case next == '"', next == '\\':
 			out = append(out, next)
 		case next == 'n':
 			out = append(out, '\n')
 		default:
 			r.fail(member, "holds an escape that the canonical form has not")
+			return
 		}
-		if r.err == nil {
-			r.rest = r.rest[i+2:]
-		}
+		i++
 	}
+	r.fail(member, "is a string without an end")
 }
 
+// hasControl looks for a byte below that of a space, eight at a time: the
+// subtraction borrows into a byte's highest bit, which the byte itself must not
+// have. A borrow that runs on begins at such a byte, so that none is invented.
 func hasControl(s string) bool {
+	for ; len(s) >= 8; s = s[8:] {
+		w := uint64(s[0]) | uint64(s[1])<<8 | uint64(s[2])<<16 | uint64(s[3])<<24 | uint64(s[4])<<32 | uint64(s[5])<<40 | uint64(s[6])<<48 | uint64(s[7])<<56
+		if (w-0x2020202020202020)&^w&0x8080808080808080 != 0 {
+			return true
+		}
+	}
 	for i := range len(s) {
 		if s[i] < ' ' {
 			return true

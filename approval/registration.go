@@ -4,14 +4,12 @@ import (
 	"bytes"
 	"crypto/ed25519"
 	"crypto/sha256"
-	"crypto/subtle"
 	"encoding/base64"
 	"encoding/hex"
 	"errors"
 	"math/bits"
 	"strconv"
 	"strings"
-	"time"
 )
 
 // Registration shows that the audit log holds the entry of the passkey's
@@ -35,11 +33,10 @@ const (
 	maxProof      = 63
 	maxEntry      = 4096
 	maxCheckpoint = 4096
-	openingSize   = 32
 
 	entryVersion = "countersign/audit/v1"
 	entryKind    = "passkey.created"
-	entryTime    = "2006-01-02T15:04:05.000Z"
+	entryTime    = "YYYY-MM-DDTHH:MM:SS.mmmZ"
 )
 
 // NewRegistration writes down what a log knows of an entry. Of the checkpoint's
@@ -70,16 +67,16 @@ func (r *Registration) check(c *contents) error {
 	if c.index, ok = decimal(r.Index); !ok {
 		return fault("registration.index", "is not a decimal in its shortest form")
 	}
-	if c.opening, ok = decode(r.Opening, openingSize, openingSize); !ok {
+	if c.opening, ok = decode32(r.Opening); !ok {
 		return fault("registration.opening", "is not base64url of 32 bytes")
 	}
 	c.proof = make([][32]byte, 0, len(r.Proof))
 	for _, p := range r.Proof {
-		hash, ok := decode(p, sha256.Size, sha256.Size)
+		hash, ok := decode32(p)
 		if !ok || len(c.proof) == maxProof {
 			return fault("registration.proof", "is not a list of at most 63 hashes in base64url")
 		}
-		c.proof = append(c.proof, [32]byte(hash))
+		c.proof = append(c.proof, hash)
 	}
 	return nil
 }
@@ -91,14 +88,14 @@ func (r *Registration) verify(c *contents, d *Details, approvedAt string) error 
 	if err != nil {
 		return err
 	}
-	want := CredentialCommitment([32]byte(c.opening), d.Account, d.RelyingParty, c.credentialID, c.publicKey)
-	credential, ok := decode(e.credential, sha256.Size, sha256.Size)
+	want := CredentialCommitment(c.opening, d.Account, d.RelyingParty, c.credentialID, c.publicKey)
+	credential, ok := decode32(e.credential)
 	switch {
 	case e.kind != entryKind, e.ok != "true":
 		return fault("registration.entry", "is not that of a passkey's creation")
 	case e.account != d.Account:
 		return fault("registration.entry", "is of another account than the details")
-	case !ok || subtle.ConstantTimeCompare(credential, want[:]) != 1:
+	case !ok || credential != want:
 		return fault("registration.entry", "is not of this public key, or the opening is another's")
 	// The time of approval is cut to whole seconds, so the entry's is as well.
 	case e.at[:len("2006-01-02T15:04:05")] > approvedAt[:len("2006-01-02T15:04:05")]:
@@ -129,12 +126,11 @@ func parseEntry(raw []byte) (entry, error) {
 	r.text(`,"ok":`, member, &e.ok)
 	r.text(`,"version":`, member, &e.version)
 	r.literal("}", member)
-	t, err := time.Parse(entryTime, e.at)
-	switch _, ok := decode(e.commitment, sha256.Size, sha256.Size); {
-	case r.err != nil:
+	switch _, ok := decode32(e.commitment); {
+	case r.err != nil, hasControl(string(raw)):
 		return entry{}, fault(member, "is not in canonical form")
 	case r.rest != "" || !ok || asID(e.account) != "" || asID(e.kind) != "" || e.version != entryVersion,
-		err != nil || t.Format(entryTime) != e.at:
+		len(e.at) != len(entryTime) || e.at[19] != '.' || !digits(e.at[20:23]) || checkTime(e.at[:19]+e.at[23:]) != "":
 		return entry{}, fault(member, "is not in the form of an entry")
 	}
 	return e, nil
@@ -231,12 +227,14 @@ func decimal(s string) (uint64, bool) {
 	return n, err == nil && strconv.FormatUint(n, 10) == s
 }
 
+var strictStdBase64 = base64.StdEncoding.Strict()
+
 // decodeStd reads the standard base64 of a note, in its one spelling.
 func decodeStd(s string, size int) ([]byte, bool) {
-	if len(s) != base64.StdEncoding.EncodedLen(size) || strings.ContainsAny(s, "\r\n") {
+	if len(s) != base64.StdEncoding.EncodedLen(size) {
 		return nil, false
 	}
-	b, err := base64.StdEncoding.Strict().DecodeString(s)
+	b, err := strictStdBase64.DecodeString(s)
 	return b, err == nil && len(b) == size
 }
 

@@ -173,7 +173,7 @@ func (v *Verifier) Verify(document []byte) (*Verdict, error) {
 	verdict.note(v.options.RelyingParty != "", provedRelyingParty, openRelyingParty)
 	verdict.note(v.oldest != "", provedAge, openAge)
 	verdict.NotProved = append(verdict.NotProved, openOnce)
-	verdict.Fingerprint = a.fingerprint(document)
+	verdict.Fingerprint = c.fingerprint
 	return verdict, nil
 }
 
@@ -184,16 +184,6 @@ func (v *Verdict) note(asked bool, proved, open string) {
 	} else {
 		v.NotProved = append(v.NotProved, open)
 	}
-}
-
-// fingerprint hashes the canonical document, which a was read from.
-func (a *Approval) fingerprint(document []byte) [32]byte {
-	if a.Registration == nil {
-		return sha256.Sum256(document)
-	}
-	b := *a
-	b.Registration = nil
-	return sha256.Sum256(b.append(make([]byte, 0, len(document))))
 }
 
 func (v *Verifier) codes(verdict *Verdict, a *Approval, c *contents) error {

@@ -140,11 +140,16 @@ func (j *jsonReader) fail() { j.bad, j.rest = true, "" }
 
 // next skips white space and returns the next byte, 0 at the end.
 func (j *jsonReader) next() byte {
-	j.rest = strings.TrimLeft(j.rest, " \t\n\r")
-	if j.rest == "" {
-		return 0
+	for i := range len(j.rest) {
+		switch c := j.rest[i]; c {
+		case ' ', '\t', '\n', '\r':
+		default:
+			j.rest = j.rest[i:]
+			return c
+		}
 	}
-	return j.rest[0]
+	j.rest = ""
+	return 0
 }
 
 func (j *jsonReader) take(c byte) bool {
