@@ -2,6 +2,7 @@ package approval
 
 import (
 	"crypto/sha256"
+	"slices"
 	"strconv"
 	"strings"
 	"unicode/utf8"
@@ -99,10 +100,10 @@ func parse(document []byte) (Approval, Details, *contents, error) {
 	if err != nil {
 		return Approval{}, Details{}, nil, err
 	}
-	hash := sha256.New()
-	hash.Write(document[:len(document)-registration])
-	hash.Write(document[len(document)-after:])
-	hash.Sum(c.fingerprint[:0])
+	if a.Registration != nil {
+		document = slices.Concat(document[:len(document)-registration], document[len(document)-after:])
+	}
+	c.fingerprint = sha256.Sum256(document)
 	return a, details, c, nil
 }
 
