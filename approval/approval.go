@@ -194,6 +194,8 @@ func (p *PasskeyEvidence) check(c *contents, relyingParty string) error {
 	if p.Algorithm > maxSafeAlgorithm || p.Algorithm < -maxSafeAlgorithm {
 		return fault("passkey.algorithm", "is not within 32 bits")
 	}
+	// One piece of memory holds them all.
+	memory := make([]byte, 0, len(p.AuthenticatorData)+len(p.ClientDataJSON)+len(p.CredentialID)+len(p.Nonce)+len(p.PublicKey)+len(p.Signature))
 	for _, m := range [...]struct {
 		name, value       string
 		shortest, longest int
@@ -206,10 +208,12 @@ func (p *PasskeyEvidence) check(c *contents, relyingParty string) error {
 		{"passkey.public_key", p.PublicKey, 1, maxPublicKey, &c.publicKey},
 		{"passkey.signature", p.Signature, 1, maxSignature, &c.signature},
 	} {
+		before := len(memory)
 		var ok bool
-		if *m.into, ok = decode(m.value, m.shortest, m.longest); !ok {
+		if memory, ok = appendDecoded(memory, m.value, m.shortest, m.longest); !ok {
 			return fault(m.name, "is not base64url, or not within its bounds")
 		}
+		*m.into = memory[before:len(memory):len(memory)]
 	}
 	return nil
 }

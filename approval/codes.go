@@ -176,14 +176,19 @@ var strictBase64 = base64.RawURLEncoding.Strict()
 // loose trailing bits, a length within the bounds, and no line breaks, which
 // the standard decoder skips, so that the text is too long for its bytes.
 func decode(s string, shortest, longest int) ([]byte, bool) {
+	return appendDecoded(nil, s, shortest, longest)
+}
+
+func appendDecoded(out []byte, s string, shortest, longest int) ([]byte, bool) {
 	if len(s) > base64.RawURLEncoding.EncodedLen(longest) {
 		return nil, false
 	}
-	b, err := strictBase64.DecodeString(s)
-	if err != nil || len(b) < shortest || base64.RawURLEncoding.EncodedLen(len(b)) != len(s) {
+	before := len(out)
+	out, err := strictBase64.AppendDecode(out, []byte(s))
+	if n := len(out) - before; err != nil || n < shortest || base64.RawURLEncoding.EncodedLen(n) != len(s) {
 		return nil, false
 	}
-	return b, true
+	return out, true
 }
 
 // decode32 reads 32 bytes as decode does.

@@ -146,19 +146,20 @@ func (r *reader) text(name, member string, value *string) {
 		*value, r.rest = r.rest[:end], r.rest[end+1:]
 		return
 	}
-	out := make([]byte, 0, 512)
+	var out strings.Builder
+	out.Grow(512)
 	for i := 0; i+1 < len(r.rest); i++ {
 		switch c, next := r.rest[i], r.rest[i+1]; {
 		case c == '"':
-			*value, r.rest = string(out), r.rest[i+1:]
+			*value, r.rest = out.String(), r.rest[i+1:]
 			return
 		case c != '\\':
-			out = append(out, c)
+			out.WriteByte(c)
 			continue
 		case next == '"', next == '\\':
-			out = append(out, next)
+			out.WriteByte(next)
 		case next == 'n':
-			out = append(out, '\n')
+			out.WriteByte('\n')
 		default:
 			r.fail(member, "holds an escape that the canonical form has not")
 			return

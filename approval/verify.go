@@ -146,7 +146,7 @@ func (v *Verifier) Verify(document []byte) (*Verdict, error) {
 	if err != nil {
 		return nil, err
 	}
-	verdict := &Verdict{Details: details, ApprovedAt: a.ApprovedAt, Way: WayPasskey, Proved: make([]string, 0, 8), NotProved: make([]string, 0, 8)}
+	verdict := &Verdict{Details: details, ApprovedAt: a.ApprovedAt, Way: WayPasskey, Proved: make([]string, 0, 7), NotProved: make([]string, 0, 9)}
 	if a.Codes != nil {
 		verdict.Way = WayCodes
 	}
