@@ -4,6 +4,7 @@ import (
 	"bufio"
 	"bytes"
 	"context"
+	"encoding/base64"
 	"errors"
 	"fmt"
 	"os"
@@ -392,3 +393,5 @@ func TestAKilledSequencerLeavesAWholeLog(t *testing.T) {
 		last = size
 	}
 }
+
+func b64(b []byte) string { return base64.RawURLEncoding.EncodeToString(b) }

@@ -313,6 +313,11 @@ func (tx *Tx) ApprovalRows(after string, limit int) ([]ApprovalRow, error) {
 		WHERE a.withdrawal_id > $1 ORDER BY a.withdrawal_id LIMIT $2`, after, limit)
 }
 
+// CountApprovals tells how many there are.
+func (tx *Tx) CountApprovals() (n int64, err error) {
+	return n, tx.row([]any{&n}, `SELECT count(*) FROM approvals`)
+}
+
 // ApprovalRow reads one of them.
 func (tx *Tx) ApprovalRow(withdrawalID string) (*ApprovalRow, error) {
 	var a ApprovalRow
