@@ -83,6 +83,7 @@ var settings = []setting{
 	{"support-retention", "720h", "span for which a request for help is kept after it was resolved, with its recordings: whole days, 24h to 8760h"},
 	{"log-level", "info", "least level that is logged: debug, info (one line for each request), warn or error"},
 	{"log-addresses", "masked", "how much of a client's address is logged: none, masked (its /24, or /48 of IPv6) or full"},
+	{"log-tiles", "on", "on or off: whether anybody may read the audit log's tree at /log/ (docs/audit.md); it holds no personal data, but tells how much happens"},
 	{"metrics-listen", "", "address and port, or port alone for 127.0.0.1, where Prometheus reads /metrics. Nobody is asked who they are there: keep it inside. Default: none"},
 	{"traces", "", "OTLP/HTTP endpoint of an OpenTelemetry collector, such as http://127.0.0.1:4318, that gets traces; the standard OTEL_ variables serve too. Default: none"},
 	{"trace-parent", "ignore", "accept or ignore the traceparent header of requests; accept where a proxy of yours sets it and takes away what clients send"},
@@ -149,6 +150,7 @@ func configure(v map[string]string, logger *slog.Logger) (app.Config, error) {
 		{"origin", func() (err error) { c.Origins, c.RPID, err = origins(v["origin"], v["rp-id"]); return err }},
 		{"trusted-proxies", func() (err error) { c.TrustedProxies, err = prefixes(v["trusted-proxies"]); return err }},
 		{"log-addresses", func() (err error) { c.LogAddresses, err = app.ParseLogAddresses(v["log-addresses"]); return err }},
+		{"log-tiles", func() (err error) { c.HideLog, err = hidden(v["log-tiles"]); return err }},
 		{"hold-…, no-passkey-for", func() (err error) { c.Policy, c.Holds, err = tightened(v); return err }},
 		{"hand-over-within", func() (err error) { c.HandOverLife, err = handOver(v["hand-over-within"]); return err }},
 		{"catalogue", func() (err error) { c.Catalogue, err = catalogue(v["catalogue"]); return err }},
@@ -157,6 +159,14 @@ func configure(v map[string]string, logger *slog.Logger) (app.Config, error) {
 		{"smtp-…, sms-…, carriers", func() (err error) { c.Carriers, c.Spending, err = carriers(v, c.Origins[0], logger); return err }},
 	})
 	return c, err
+}
+
+func hidden(text string) (bool, error) {
+	switch text {
+	case "on", "off":
+		return text == "off", nil
+	}
+	return false, fmt.Errorf("%q is neither on nor off", text)
 }
 
 // step reads one setting, or several that belong together.

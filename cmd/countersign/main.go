@@ -25,6 +25,7 @@ const usage = `countersign: log in with face or fingerprint, and approve a withd
   countersign migrate   apply the migrations that a database lacks; serve does so too
   countersign db copy   carry an SQLite database to PostgreSQL; db verify compares the two
   countersign verify    check documents of approvals; needs no server
+  countersign audit     verify the audit log, show an account's, print its checkpoint and keys
   countersign decline   decline a requested withdrawal
   countersign restored  end what a restored backup would revive; before serving it
   countersign version   print the version
@@ -83,6 +84,8 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) error {
 		return runDB(ctx, rest, time.Now, stdout, stderr)
 	case "verify":
 		return runVerify(rest, os.Stdin, time.Now, stdout, stderr)
+	case "audit":
+		return runAudit(ctx, rest, os.Getenv, time.Now, stdout, stderr)
 	case "decline":
 		return runDecline(ctx, rest, os.Getenv, stdout, stderr)
 	case "restored":

@@ -97,6 +97,8 @@ type Config struct {
 	RecordingsStore  blob.Store
 	// RecordingLimits are how much is taken; nil is support.DefaultRecordingLimits. Their Retention is SupportRetention, whatever it says.
 	RecordingLimits *support.RecordingLimits
+	// HideLog keeps the audit log's tiles from being read over HTTP.
+	HideLog bool
 	// PieceTime is how long a piece of a recording may take to arrive; 0 is a minute.
 	PieceTime time.Duration
 }
@@ -176,6 +178,9 @@ func New(ctx context.Context, c Config) (*App, error) {
 	a.API = &httpapi.Server{
 		Config: httpapi.Config{Origins: c.Origins, TrustedProxies: c.TrustedProxies, Name: c.Name, Demo: c.Demo, Build: c.Build, Apps: c.Apps, PieceTime: c.PieceTime, LogAddresses: c.LogAddresses},
 		Engine: a.Engine, Accounts: a.Accounts, Withdrawals: a.Withdrawals, Support: a.Support, Recordings: a.Recordings, Desk: a.Desk, Logger: c.Logger, App: c.Web, OpenAPI: api.OpenAPI,
+	}
+	if !c.HideLog {
+		a.API.Log = a.Log
 	}
 	if c.Fiat != nil {
 		a.API.Config.Fiat = "USD"

@@ -38,7 +38,7 @@ var allowed = map[string]string{
 
 	"internal/account":    "internal/contact internal/passkey internal/policy internal/refusal internal/secret internal/store internal/verification",
 	"internal/support":    "internal/blob internal/contact internal/delivery internal/media internal/notice internal/policy internal/refusal internal/secret internal/store internal/verification",
-	"internal/withdrawal": "approval internal/asset internal/delivery internal/policy internal/refusal internal/secret internal/store internal/verification",
+	"internal/withdrawal": "approval internal/asset internal/auditlog internal/delivery internal/policy internal/refusal internal/secret internal/store internal/verification",
 
 	"internal/desk": "internal/contact internal/delivery internal/notice internal/passkey internal/policy internal/refusal internal/secret internal/store internal/verification",
 
@@ -50,7 +50,7 @@ var allowed = map[string]string{
 	// Fills a demo's database for the browser tests.
 	"web/e2e/tools/manypasskeys": "internal/policy internal/secret internal/store",
 
-	"cmd/countersign": "approval internal/app internal/asset internal/blob internal/delivery internal/demo internal/desk internal/observe internal/policy internal/secret internal/store internal/support internal/verification internal/webapp",
+	"cmd/countersign": "approval internal/app internal/asset internal/auditlog internal/blob internal/delivery internal/demo internal/desk internal/observe internal/policy internal/secret internal/store internal/support internal/verification internal/webapp",
 }
 
 // testOnly are packages that no program may import.

@@ -1,7 +1,6 @@
 package auditlog
 
 import (
-	"context"
 	"errors"
 
 	"countersign/internal/store"
@@ -14,7 +13,7 @@ import (
 type Proof struct {
 	Entry      []byte
 	Index      int64
-	Path       [][]byte
+	Path       [][32]byte
 	Opening    [32]byte
 	Checkpoint string
 }
@@ -52,22 +51,7 @@ func Registration(tx *store.Tx, event int64) (*Proof, error) {
 		return nil, errors.Join(ErrUnsound, err)
 	}
 	for _, h := range path {
-		p.Path = append(p.Path, h[:])
+		p.Path = append(p.Path, h)
 	}
 	return p, nil
-}
-
-// Registration proves by which event a passkey came that approved a withdrawal; nil where that cannot be shown.
-func (l *Log) Registration(ctx context.Context, withdrawalID string) (p *Proof, err error) {
-	err = l.DB.View(ctx, func(tx *store.Tx) error {
-		a, err := tx.ApprovalRow(withdrawalID)
-		if err == nil {
-			p, err = Registration(tx, a.Registration)
-		}
-		if errors.Is(err, store.ErrNotFound) || errors.Is(err, ErrNotYet) {
-			return nil
-		}
-		return err
-	})
-	return p, err
 }

@@ -19,6 +19,7 @@ var public = []string{
 	"POST /v1/not-me/lookup", "POST /v1/not-me/freeze", "POST /v1/desk/invitations/lookup", "POST /v1/desk/invitations/options", "POST /v1/desk/invitations/accept",
 	"POST /v1/desk/login/options", "POST /v1/desk/login", "GET /v1/desk/session",
 	"POST /v1/attempts", "POST /v1/recordings", "POST /v1/tickets", "POST /v1/tickets/lookup", "POST /v1/tickets/lookup/messages",
+	"GET /log/checkpoint", "GET /log/tile/{level}/{tile}",
 	"GET /openapi.json", "GET /healthz", "GET /readyz", "GET /.well-known/passkey-endpoints", "GET /.well-known/change-password",
 }
 

@@ -117,6 +117,8 @@ func (s *Server) Routes() []Route {
 
 		// For machines.
 		{post, "/v1/carriers/{id}/status", Public, 204, s.carrierStatus},
+		{get, "/log/checkpoint", Public, 0, s.logCheckpoint},
+		{get, "/log/tile/{level}/{tile}", Public, 0, s.logTile},
 		{get, "/openapi.json", Public, 0, plain(s.openapi)},
 		{get, "/healthz", Public, 0, plain(s.healthy)},
 		{get, "/readyz", Public, 0, plain(s.ready)},

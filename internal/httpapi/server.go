@@ -21,6 +21,7 @@ import (
 	"time"
 
 	"countersign/internal/account"
+	"countersign/internal/auditlog"
 	"countersign/internal/desk"
 	"countersign/internal/refusal"
 	"countersign/internal/support"
@@ -59,7 +60,9 @@ type Server struct {
 	Support     *support.Service
 	Desk        *desk.Service
 	Recordings  *support.Recordings
-	Logger      *slog.Logger
+	// Log is the audit log; nil where its tiles are not to be read.
+	Log    *auditlog.Log
+	Logger *slog.Logger
 	// CarrierStatus takes what a carrier tells of a message; it answers false where the carrier did not sign it.
 	CarrierStatus func(ctx context.Context, carrier string, form url.Values, signature string) (bool, error)
 	// App serves everything that is not the API.
@@ -83,7 +86,8 @@ func (s *Server) Handler() http.Handler {
 	s.build = []string{s.Config.Build}
 	mux := http.NewServeMux()
 	for _, rt := range s.Routes() {
-		mux.Handle(rt.Method+" "+rt.Path, s.adapt(rt))
+		// A tile's number goes on behind slashes.
+		mux.Handle(rt.Method+" "+strings.Replace(rt.Path, "{tile}", "{tile...}", 1), s.adapt(rt))
 	}
 	mux.Handle("/v1/", s.adapt(Route{Path: "/v1/", Access: Public, serve: func(_ context.Context, rq *request, w http.ResponseWriter) (any, error) {
 		if allowed := methods(mux, rq.http); len(allowed) > 0 {

@@ -22,6 +22,7 @@ import (
 
 	"countersign/approval"
 	"countersign/internal/asset"
+	"countersign/internal/auditlog"
 	"countersign/internal/policy"
 	"countersign/internal/refusal"
 	"countersign/internal/secret"
@@ -313,9 +314,36 @@ func (s *Service) Proof(ctx context.Context, c verification.Caller, id string) (
 		if document, err = tx.Approval(id); errors.Is(err, store.ErrNotFound) {
 			return refusal.NotFound("approval")
 		}
+		if err != nil {
+			return err
+		}
+		document, err = registered(tx, id, document)
 		return err
 	})
 	return document, err
+}
+
+// registered adds to an approval by passkey how the key came here, once the log's tree has it. The document is whole without.
+func registered(tx *store.Tx, id string, document []byte) ([]byte, error) {
+	row, err := tx.ApprovalRow(id)
+	if err != nil || row.Registration == 0 {
+		return document, err
+	}
+	proof, err := auditlog.Registration(tx, row.Registration)
+	if errors.Is(err, auditlog.ErrNotYet) || errors.Is(err, auditlog.ErrUnsound) {
+		return document, nil
+	}
+	if err != nil {
+		return nil, err
+	}
+	doc, err := approval.Parse(document)
+	if err != nil {
+		return nil, err
+	}
+	if doc.Registration, err = approval.NewRegistration(proof.Checkpoint, proof.Entry, uint64(proof.Index), proof.Opening, proof.Path); err != nil {
+		return nil, err
+	}
+	return doc.Marshal()
 }
 
 func (s *Service) view(tx *store.Tx, w *store.Withdrawal) (*View, error) {

@@ -1,0 +1,99 @@
+package flowtest
+
+import (
+	"encoding/json"
+	"net/http"
+	"strings"
+	"testing"
+
+	"countersign/approval"
+	"countersign/internal/app"
+	"countersign/internal/auditlog"
+	"countersign/internal/testkit"
+)
+
+// What the service writes down is in the tree, which anybody reads over HTTP and verifies; and an approval shows there how its key came.
+func TestAnApprovalShowsHowItsKeyCame(t *testing.T) {
+	t.Parallel()
+	k := testkit.New(t)
+	c := k.Full()
+	c.CreatePasskey()
+	w := c.Withdraw("20")
+	r := c.Approval(w)
+	c.SubmitPasskey(r.ID, c.Assert(c.Challenge(r.ID).PublicKey)).Verification()
+	if err := k.App.Log.SequenceAll(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	keys, err := auditlog.VerifierKeys(k.Keys, auditlog.Origin(testkit.RPID, 1))
+	if err != nil {
+		t.Fatal(err)
+	}
+	// Past verifier: with the log's key, a key that is not registered there would be refused.
+	v, err := approval.NewVerifier(approval.Options{RelyingParty: testkit.RPID, Origins: []string{testkit.Origin}, LogKeys: keys, Way: approval.WayPasskey})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for range 2 { // the second time without the passkey: it stays proved
+		document := c.Get("/v1/withdrawals/" + w.ID + "/approval").OK().Body
+		if _, err := v.Verify(document); err != nil {
+			t.Fatalf("%v\n%s", err, document)
+		}
+		for _, secret := range []string{c.Email, "Safari"} {
+			if strings.Contains(string(document), secret) {
+				t.Errorf("%q is in a proof", secret)
+			}
+		}
+		k.Exec(`DELETE FROM passkeys`)
+	}
+	by, err := auditlog.ParseVerifiers(keys)
+	if err != nil {
+		t.Fatal(err)
+	}
+	report, err := auditlog.VerifyTree(auditlog.Web(t.Context(), k.Server.URL+"/log"), auditlog.Options{Keys: by})
+	if err != nil || len(report.Findings) > 0 || report.Checkpoint.Size < 5 {
+		t.Fatalf("over HTTP: %v, %+v", err, report)
+	}
+	whole, err := auditlog.Verify(t.Context(), k.App.DB, k.Keys, auditlog.Options{Older: []string{report.Checkpoint.Note}})
+	if err != nil || len(whole.Findings) > 0 || whole.Approvals != 1 || len(whole.Older) != 1 {
+		t.Fatalf("%v, %+v", err, whole)
+	}
+}
+
+func TestTheLogIsReadInTheFormOfTiles(t *testing.T) {
+	t.Parallel()
+	k := testkit.New(t)
+	b := k.Browser()
+	if b.Get("/log/checkpoint").Status != http.StatusNotFound {
+		t.Error("there is a checkpoint before the first event")
+	}
+	k.Full()
+	if err := k.App.Log.SequenceAll(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	if a := b.Get("/log/checkpoint"); a.Status != 200 || !strings.HasPrefix(string(a.Body), testkit.RPID+"/countersign-audit/1\n") || a.Header.Get("Cache-Control") != "no-cache" {
+		t.Errorf("%d %s %v", a.Status, a.Body, a.Header)
+	}
+	if a := b.Get("/log/tile/0/000.p/2"); a.Status != 200 || len(a.Body) != 64 || !strings.Contains(a.Header.Get("Cache-Control"), "immutable") {
+		t.Errorf("%d, %d bytes, %v", a.Status, len(a.Body), a.Header)
+	}
+	a := b.Get("/log/tile/entries/000.p/1")
+	var entry map[string]string
+	if a.Status != 200 || json.Unmarshal(a.Body[2:], &entry) != nil || entry["version"] != auditlog.EntryVersion {
+		t.Errorf("%d %q", a.Status, a.Body)
+	}
+	for _, path := range []string{"0/000", "0/001", "0/000.p/200", "0/000.p/0", "0/000.p/256", "0/000.p/01", "00/000.p/1", "64/000", "-1/000.p/1", "x/000", "0/0", "0/x000/000.p/1", "0/000/000.p/1", "entries/000", "0/", "0/999999999", "0/x999/x999/x999/x999/x999/x999/x999/999"} {
+		if a := b.Get("/log/tile/" + path); a.Status != http.StatusNotFound {
+			t.Errorf("%s: %d", path, a.Status)
+		}
+	}
+	hidden := testkit.New(t, func(c *app.Config) { c.HideLog = true })
+	hidden.Full()
+	if err := hidden.App.Log.SequenceAll(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	for _, path := range []string{"/log/checkpoint", "/log/tile/0/000.p/1"} {
+		if a := hidden.Browser().Get(path); a.Status != http.StatusNotFound {
+			t.Errorf("hidden, and %s: %d", path, a.Status)
+		}
+	}
+}
