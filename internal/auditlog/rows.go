@@ -10,6 +10,7 @@ import (
 	"strings"
 	"time"
 
+	"countersign/approval"
 	"countersign/internal/secret"
 	"countersign/internal/store"
 
@@ -22,12 +23,16 @@ const slack = time.Minute
 // Verify verifies the log and everything in the database that it vouches for, on one snapshot. Where keys is nil, the master key is not
 // known, and only o.Keys are.
 func Verify(ctx context.Context, db *store.DB, keys *secret.Keys, o Options) (r *Report, err error) {
+	proofs, err := approval.NewVerifier(approval.Options{})
+	if err != nil {
+		return nil, err
+	}
 	err = db.View(ctx, func(tx *store.Tx) error {
 		state, err := tx.LogState()
 		if err != nil {
 			return err
 		}
-		v := &rowCheck{tx: tx, keys: keys, size: state.Size}
+		v := &rowCheck{tx: tx, keys: keys, size: state.Size, proofs: proofs}
 		if err := v.permissions(); err != nil {
 			return err
 		}
@@ -92,6 +97,7 @@ type rowCheck struct {
 	keys   *secret.Keys
 	size   int64
 	report *Report
+	proofs *approval.Verifier
 
 	rows     map[int64][]store.LogRow // of the bundle under way, by leaf
 	bundle   int64
@@ -273,6 +279,10 @@ func (v *rowCheck) approval(r *store.LogRow) error {
 	sum := sha256.Sum256(a.Document)
 	if !bytes.Equal(sum[:], a.Fingerprint) || base64.RawURLEncoding.EncodeToString(sum[:]) != data["fingerprint"] || a.AccountID != r.AccountID {
 		v.report.found(Finding{What: "the record of an approval was changed", Leaf: r.Leaf, ID: r.ID, Kind: r.Kind, Detail: data["withdrawal"]})
+		return nil
+	}
+	if _, err := v.proofs.Verify(a.Document); err != nil {
+		v.report.found(Finding{What: "an approval proves nothing", Leaf: r.Leaf, ID: r.ID, Kind: r.Kind, Detail: fmt.Sprintf("%s: %v", data["withdrawal"], err)})
 		return nil
 	}
 	v.report.Approvals++

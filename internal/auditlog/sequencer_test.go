@@ -37,9 +37,10 @@ func TestMain(m *testing.M) {
 
 type fixture struct {
 	*auditlog.Log
-	t      testing.TB
-	path   string
-	master string
+	t        testing.TB
+	document []byte
+	path     string
+	master   string
 }
 
 func testKeys(t testing.TB, master string) *secret.Keys {

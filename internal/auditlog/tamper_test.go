@@ -5,7 +5,9 @@ import (
 	"context"
 	"crypto/sha256"
 	"database/sql"
+	"encoding/hex"
 	"fmt"
+	"os"
 	"strings"
 	"testing"
 
@@ -68,13 +70,18 @@ func grown(t *testing.T) (f *fixture, kept []string) {
 		f.sequence()
 		kept = append(kept, f.state().Checkpoint)
 	}
-	document := []byte("the document")
+	document, err := os.ReadFile("../../approval/testdata/vectors/good-without-registration.json")
+	if err != nil {
+		t.Fatal(err)
+	}
+	document = bytes.TrimSpace(document)
 	sum := sha256.Sum256(document)
 	f.exec(`INSERT INTO accounts (id, name, locale, handle, password_hash, created_at) VALUES ('acc_1', '', 'en', ` + blob("01") + `, '', 1);
 		INSERT INTO withdrawals (id, account_id, idempotency_key, request_hash, state, asset, network, address, address_index, memo, amount, fee, address_known, label, requested_at, expires_at)
 		VALUES ('wd_1', 'acc_1', 'k', ` + blob("01") + `, 'approved', 'BTC', 'bitcoin', 'a', ` + blob("01") + `, '', '1', '0', 'new', '', 1, 2);
 		INSERT INTO withdrawals (id, account_id, idempotency_key, request_hash, state, asset, network, address, address_index, memo, amount, fee, address_known, label, requested_at, expires_at)
 		VALUES ('wd_2', 'acc_1', 'l', ` + blob("01") + `, 'approved', 'BTC', 'bitcoin', 'a', ` + blob("01") + `, '', '1', '0', 'new', '', 1, 2)`)
+	f.document = document
 	f.update(func(tx *store.Tx) error {
 		if err := tx.AddApproval("wd_1", "ver_1", document, sum[:], sum[:]); err != nil {
 			return err
@@ -98,6 +105,7 @@ func blob(hex string) string {
 
 func TestWhatWasBentIsFoundAndNamed(t *testing.T) {
 	f, _ := grown(t)
+	document := f.document
 	later := f.state().Checkpoint
 	// bend makes a change, verifies, and takes the change back.
 	for _, bend := range []struct {
@@ -120,7 +128,7 @@ func TestWhatWasBentIsFoundAndNamed(t *testing.T) {
 		{"inserted past the end", `INSERT INTO audit_events (account_id, kind, ok, at, session_id, browser, address, data, internal, salt, mac, leaf) SELECT account_id, 'z', ok, at, session_id, browser, address, data, internal, salt, mac, 558 FROM audit_events WHERE leaf = 3`,
 			`DELETE FROM audit_events WHERE kind = 'z'`, "a row claims a place that the log does not have, leaf 558"},
 		{"redacted by nobody's leave", `UPDATE audit_events SET redacted_at = 1 WHERE leaf = 4`, `UPDATE audit_events SET redacted_at = 0 WHERE leaf = 4`, "a row was redacted without an entry that permits it, leaf 4, event 5"},
-		{"an approval changed", `UPDATE approvals SET document = ` + blob("61"), `UPDATE approvals SET document = ` + blob("74686520646f63756d656e74"), "the record of an approval was changed, leaf 557"},
+		{"an approval changed", `UPDATE approvals SET document = ` + blob("61"), `UPDATE approvals SET document = ` + blob(hex.EncodeToString(document)), "the record of an approval was changed, leaf 557"},
 		{"an approval removed", `CREATE TABLE kept AS SELECT * FROM approvals; DELETE FROM approvals`, `INSERT INTO approvals SELECT * FROM kept; DROP TABLE kept`, "the record of an approval was removed, leaf 557"},
 		{"an approval inserted", `INSERT INTO approvals (withdrawal_id, verification_id, document, fingerprint, signature_hash, created_at) SELECT 'wd_2', verification_id, document, fingerprint, signature_hash, created_at FROM approvals`,
 			`DELETE FROM approvals WHERE withdrawal_id = 'wd_2'`, "the record of an approval that the log does not know: wd_2"},
@@ -142,6 +150,21 @@ func TestWhatWasBentIsFoundAndNamed(t *testing.T) {
 				t.Fatalf("taken back, and still\n%s", said(r))
 			}
 		})
+	}
+}
+
+func TestAnApprovalThatProvesNothingIsFound(t *testing.T) {
+	f, _ := grown(t)
+	sum := sha256.Sum256([]byte("{}"))
+	f.update(func(tx *store.Tx) error {
+		if err := tx.AddApproval("wd_2", "ver_1", []byte("{}"), sum[:], sum[:]); err != nil {
+			return err
+		}
+		return tx.Record(store.Event{AccountID: "acc_1", Kind: "withdrawal.approved", OK: true, Data: map[string]string{"withdrawal": "wd_2", "fingerprint": b64(sum[:])}})
+	})
+	f.sequence()
+	if got := said(f.verify()); !strings.Contains(got, "an approval proves nothing, leaf 558") {
+		t.Errorf("it says\n%s", got)
 	}
 }
 
