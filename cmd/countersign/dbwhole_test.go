@@ -8,6 +8,7 @@ import (
 	"testing"
 	"time"
 
+	"countersign/internal/auditlog"
 	"countersign/internal/policy"
 	"countersign/internal/testkit"
 	"countersign/internal/testkit/pgserver"
@@ -33,7 +34,11 @@ func TestEveryTableIsCopiedByACopyThatIsKilled(t *testing.T) {
 	other := k.Full()
 	address := "moved@mail.example"
 	other.ProveNew(other.Do(policy.ReplaceFactor, "email", address), address).OK()
+	payouts := k.Payout()
 	k.Deliver()
+	if err := k.App.Log.SequenceAll(t.Context()); err != nil {
+		t.Fatal(err)
+	}
 	for table, n := range k.Count() {
 		if n == 0 {
 			t.Errorf("nothing is in %s", table)
@@ -73,5 +78,15 @@ func TestEveryTableIsCopiedByACopyThatIsKilled(t *testing.T) {
 	if c.Get("/v1/addresses").OK().Into(&book); len(book.Items) != 1 || book.Items[0].Address != testkit.Tron {
 		t.Errorf("the address book has %+v", book)
 	}
-	c.Prove(c.Approval(c.Withdraw("20"))).OK()
+	w := c.Withdraw("20")
+	c.Prove(c.Approval(w)).OK()
+	payouts.Browser = k.Browser()
+	payouts.HandOver(w.ID, "payment-0001", payouts.Details(w.ID)).OK()
+	// The log came along whole, and goes on from where it was.
+	if err := k.App.Log.SequenceAll(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	if r, err := auditlog.Verify(t.Context(), k.App.DB, k.App.Engine.Keys, auditlog.Options{}); err != nil || len(r.Findings) > 0 || r.Rows == 0 || r.Waiting > 0 {
+		t.Errorf("%+v, %v", r, err)
+	}
 }
