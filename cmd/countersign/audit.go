@@ -30,7 +30,7 @@ show        what happened to an account, oldest first
 checkpoint  the newest checkpoint: keep it where whoever can write the database cannot
 key         the keys by which others verify: the log's, and the one by which the server vouches for approvals by codes
 
-Exit code 0: everything is as it must be. 1: something is not, and is named. 2: wrong usage, or something could not be read.`
+Exit code 0: everything is as it must be; 1: something is not, and is named; 2: wrong usage, or something could not be read`
 
 // runAudit looks at the audit log.
 func runAudit(ctx context.Context, args []string, getenv func(string) string, clock func() time.Time, stdout, stderr io.Writer) error {
