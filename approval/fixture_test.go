@@ -14,6 +14,7 @@ import (
 	"fmt"
 	"os"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 )
@@ -118,8 +119,12 @@ func registered(key keyPair) *recipe {
 	return r
 }
 
+// signedDetails are all that any key of these tests has signed, good or bad.
+var signedDetails sync.Map
+
 func (r *recipe) approval() Approval {
 	canonical := must(r.details.Canonical())
+	signedDetails.Store(string(canonical), true)
 	nonce := bytes.Repeat([]byte{0xa5}, NonceSize)
 	sum := must(Challenge(nonce, canonical))
 	client := `{"type":"` + r.kind + `","challenge":"` + encode(sum[:]) + `","origin":"` + r.clientOrigin + `"` + r.crossOrigin + r.extra + `}`
