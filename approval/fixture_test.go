@@ -97,13 +97,13 @@ type recipe struct {
 }
 
 type logRecipe struct {
-	account, kind, ok, at, relyingParty string
-	credentialID, publicKey             []byte
-	size, index                         int
-	note                                func(string) string
-	signer                              ed25519.PrivateKey
-	name                                string
-	shown                               func(*Registration)
+	account, boundAccount, kind, ok, at, relyingParty string
+	credentialID, publicKey                           []byte
+	size, index                                       int
+	note                                              func(string) string
+	signer                                            ed25519.PrivateKey
+	name                                              string
+	shown                                             func(*Registration)
 }
 
 func newRecipe(key keyPair) *recipe {
@@ -165,7 +165,10 @@ func (r *recipe) registration() *Registration {
 	if l.publicKey == nil {
 		l.publicKey = r.key.cose
 	}
-	credential := CredentialCommitment(opening, l.account, l.relyingParty, l.credentialID, l.publicKey)
+	if l.boundAccount == "" {
+		l.boundAccount = l.account
+	}
+	credential := CredentialCommitment(opening, l.boundAccount, l.relyingParty, l.credentialID, l.publicKey)
 	own := `{"account":"` + l.account + `","at":"` + l.at + `","commitment":"` + encode(bytes.Repeat([]byte{3}, 32)) + `","credential":"` + encode(credential[:]) + `","kind":"` + l.kind +
 		`","ok":"` + l.ok + `","version":"countersign/audit/v1"}`
 	leaves := make([][]byte, l.size)

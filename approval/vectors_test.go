@@ -129,6 +129,9 @@ func vectors() []vector {
 	text("bad-unknown-member", "a member that version 1 has not", "version", `,"version"`, `,"seal":"","version"`)
 	text("bad-version", "version 2", "version", `approval/v1`, `approval/v2`)
 	text("bad-algorithm-as-string", "the algorithm as a string", "passkey.algorithm", `:-7,`, `:"-7",`)
+	text("bad-algorithm-leading-zero", "the algorithm as -07", "passkey.algorithm", `:-7,`, `:-07,`)
+	text("bad-line-end-raw", "a line end of the checkpoint without an escape", "", `\n7\n`, "\n7\\n")
+	text("bad-base64-line-end", "a line end in base64url", "passkey.signature", `"signature":"M`, `"signature":"\nM`)
 	text("bad-algorithm-as-float", "the algorithm as -7.0", "passkey.authenticator_data", `:-7,`, `:-7.0,`)
 	text("bad-time-with-offset", "an offset for Z", "approved_at", `"2026-03-14T14:31:02Z"`, `"2026-03-14T14:31:02+00:00"`)
 	text("bad-time-with-fraction", "a fraction of a second", "approved_at", `14:31:02Z`, `14:31:02.5Z`)
@@ -245,7 +248,8 @@ func vectors() []vector {
 	}
 	log("bad-entry-kind", "an entry of another kind", "entry", func(l *logRecipe) { l.kind = "passkey.deleted" })
 	log("bad-entry-refused", "an entry of a creation that failed", "entry", func(l *logRecipe) { l.ok = "false" })
-	log("bad-entry-account", "an entry of another account", "entry", func(l *logRecipe) { l.account = "ac_other" })
+	log("bad-entry-account", "an entry of another account", "entry", func(l *logRecipe) { l.account, l.boundAccount = "ac_other", "ac_01HZX3" })
+	log("bad-entry-bound-account", "an entry that names the account, with the commitment of another", "entry", func(l *logRecipe) { l.boundAccount = "ac_other" })
 	log("bad-entry-later", "registered after the approval", "entry", func(l *logRecipe) { l.at = "2026-03-14T14:31:03.000Z" })
 	log("bad-entry-time", "a time without milliseconds", "entry", func(l *logRecipe) { l.at = "2026-01-02T03:04:05Z" })
 	log("bad-entry-other-key", "an entry of another key", "entry", func(l *logRecipe) { l.publicKey = es256Key(13).cose })
@@ -255,6 +259,7 @@ func vectors() []vector {
 		log(name, why, member, func(l *logRecipe) { l.shown = change })
 	}
 	shown("bad-opening", "another opening", "entry", func(g *Registration) { g.Opening = encode(make([]byte, 32)) })
+	shown("bad-opening-short", "an opening of 31 bytes", "opening", func(g *Registration) { g.Opening = encode(make([]byte, 31)) })
 	shown("bad-index", "another index", "proof", func(g *Registration) { g.Index = "3" })
 	shown("bad-index-beyond", "an index behind the end of the log", "proof", func(g *Registration) { g.Index = "7" })
 	shown("bad-index-form", "an index with a leading zero", "index", func(g *Registration) { g.Index = "04" })
@@ -280,6 +285,7 @@ func vectors() []vector {
 		_, line, _ := cutNote(signNote(text, "witness.example", strangeLogKey))
 		return s + line
 	})
+	add("bad-checkpoint-plus", "an origin that no log key can name", "registration.checkpoint", none, made(func(r *recipe) { r.log.name = "halloran.example+audit" }))
 	note("bad-checkpoint-unsigned", "a checkpoint without a signature", func(s string) string { text, _, _ := cutNote(s); return text + "\n" })
 	note("bad-checkpoint-size", "a size with a leading zero, signed so", func(s string) string {
 		text, _, _ := cutNote(s)
@@ -291,7 +297,7 @@ func vectors() []vector {
 			return signNote(lines[0]+"\n"+lines[1]+"\nAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=\n", testLog, testLogKey)
 		}
 	})
-	bad("bad-approved-late", "approved after the expiry", "approved_at", func(r *recipe) { r.approvedAt = "2026-03-14T14:41:01Z" })
+	add("bad-approved-late", "approved after the expiry", "approved_at", none, made(func(r *recipe) { r.approvedAt = "2026-03-14T14:41:01Z" }))
 	bad("bad-approved-in-the-future", "approved more than a minute from now", "approved_at", func(r *recipe) { r.approvedAt = "2026-03-14T14:36:01Z" })
 	bad("bad-old", "approved longer ago than was asked", "approved_at", func(r *recipe) { r.approvedAt = "2026-03-14T14:24:59Z" })
 	passkeyOnly := all
@@ -314,6 +320,8 @@ func vectors() []vector {
 	codes("bad-codes-one-factor", "one factor", "codes.factors", `"authenticator","email","phone"`, `"email"`)
 	codes("bad-codes-factor-twice", "a factor twice", "codes.factors", `"email","phone"`, `"email","email"`)
 	codes("bad-codes-factor-unknown", "a factor that is not known", "codes.factors", `"phone"`, `"post"`)
+	lowOrder := newCodes(encode(append([]byte{1}, make([]byte, 31)...)), encode(append([]byte{1}, make([]byte, 63)...)))
+	add("bad-codes-low-order", "a key and a signature that fit every message", "codes.public_key", none, lowOrder)
 	codes("bad-codes-attested-by", "attested by somebody else", "codes.attested_by", `"server"`, `"customer"`)
 	codes("bad-codes-signature", "one letter of the signature", "codes.signature", `"signature":"`, `"signature":"A`)
 	g := registered(es).registration()
@@ -321,6 +329,12 @@ func vectors() []vector {
 	shownText := string(withRegistration.append(nil))
 	codes("bad-codes-with-registration", "codes with a registration", "registration", `,"version"`, shownText[strings.Index(shownText, `,"registration"`):strings.Index(shownText, `,"version"`)]+`,"version"`)
 	return out
+}
+
+func newCodes(key, signature string) []byte {
+	a := must(Parse(codesDocument()))
+	a.Codes.PublicKey, a.Codes.Signature = key, signature
+	return a.append(nil)
 }
 
 const vectorsFolder = "testdata/vectors"
