@@ -15,6 +15,10 @@
 //   - the statement that the server signs where codes, not a passkey, gave the
 //     approval ([SignCodes]).
 //
+// [Verifier] checks a document that was made so, and owes nothing to the server
+// that made it. docs/approval.md has the form to its last byte, and
+// testdata/vectors what a verifier in any language must say.
+//
 // Whatever is not in its one permitted form is refused and never mended: a
 // value that two parties could write differently is a value that a customer
 // did not sign.
