@@ -12,6 +12,10 @@ func (a *App) watch(o *observe.Observer) {
 	a.DB.Observer, a.API.Observer, a.Engine.Meter, a.Worker.Observer = o, o, o, o
 	o.Watch(observe.Sources{
 		UnderWay: a.API.UnderWay, Waiting: a.DB.Waiting, Hashing: a.hasher.Load, Behind: a.DB.Behind, Now: a.DB.Now,
+		Log: func(ctx context.Context) (observe.LogStatus, error) {
+			s, err := a.Log.Status(ctx)
+			return observe.LogStatus{Entries: s.Size, Waiting: s.Waiting, Oldest: s.Oldest, Checkpoint: s.At}, err
+		},
 		Backlog: func(ctx context.Context) ([]observe.Backlog, error) {
 			found, err := a.DB.Backlog(ctx)
 			out := make([]observe.Backlog, len(found))

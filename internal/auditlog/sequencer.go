@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"strconv"
+	"time"
 
 	"countersign/internal/secret"
 	"countersign/internal/store"
@@ -154,9 +155,9 @@ func (l *Log) sound(t *tree, state store.LogState) error {
 // Status is how far a log is.
 type Status struct {
 	store.LogState
-	// Waiting is how many events have no place yet, up to a hundred thousand, and Oldest the time of the first.
+	// Waiting is how many events have no place yet, up to a hundred thousand, and Oldest how long the first has waited.
 	Waiting int64
-	Oldest  int64 // milliseconds that it waits
+	Oldest  time.Duration
 }
 
 // Status tells how far the log is.
@@ -169,7 +170,7 @@ func (l *Log) Status(ctx context.Context) (s Status, err error) {
 		n, first, err := tx.Behind(100_000)
 		s.Waiting = n
 		if n > 0 {
-			s.Oldest = max(0, tx.Now.Sub(first).Milliseconds())
+			s.Oldest = max(0, tx.Now.Sub(first))
 		}
 		return err
 	})

@@ -83,6 +83,11 @@ func newMetrics(build string) *metrics {
 	m.define("countersign_outbox_messages", "gauge", "Messages that wait to be sent. Every copy of the service says the same.", "channel")
 	m.define("countersign_outbox_oldest_age_seconds", "gauge", "How long the message has waited that was queued first.", "channel")
 
+	m.define("countersign_log_entries", "gauge", "Entries of the audit log's tree. Every copy of the service says the same, as with the next two.")
+	m.define("countersign_log_waiting_events", "gauge", "Events that have no place in the tree yet, up to 100,000.")
+	m.define("countersign_log_oldest_waiting_seconds", "gauge", "How long the event has waited for its place that was written first.")
+	m.define("countersign_log_checkpoint_timestamp_seconds", "gauge", "When the newest checkpoint was signed; there is one whenever an event got its place. 0 before the first.")
+
 	m.define("countersign_database_up", "gauge", "Whether the database answered when it was asked for the outbox: 1 or 0.")
 	m.updates = m.histogram("db_client_operation_duration_seconds", "How long updates of the database took, with their waiting for others and the commit.", databaseBuckets, "db_operation_name").
 		WithLabelValues("update")
@@ -162,6 +167,8 @@ type Sources struct {
 	Behind  func() time.Duration
 	// Backlog is what waits in the outbox.
 	Backlog func(context.Context) ([]Backlog, error)
+	// Log is how far the audit log's tree is.
+	Log func(context.Context) (LogStatus, error)
 	Now     func() time.Time
 }
 
@@ -172,10 +179,51 @@ type Backlog struct {
 	Oldest   time.Time // when it was queued
 }
 
+// LogStatus is how far the audit log's tree is.
+type LogStatus struct {
+	Entries, Waiting int64
+	Oldest           time.Duration // how long the first of those has waited
+	Checkpoint       time.Time     // of the newest
+}
+
+// logStatus reads the audit log's state whenever somebody looks.
+type logStatus struct {
+	sources                              Sources
+	logger                               *slog.Logger
+	entries, waiting, oldest, checkpoint *prometheus.Desc
+}
+
+func (l *logStatus) Describe(to chan<- *prometheus.Desc) {
+	for _, d := range []*prometheus.Desc{l.entries, l.waiting, l.oldest, l.checkpoint} {
+		to <- d
+	}
+}
+
+func (l *logStatus) Collect(to chan<- prometheus.Metric) {
+	ctx, cancel := context.WithTimeout(context.Background(), backlogTime)
+	defer cancel()
+	s, err := l.sources.Log(ctx)
+	if err != nil {
+		l.logger.Warn("the audit log cannot be read for metrics", "error", err)
+		return
+	}
+	at := 0.0
+	if !s.Checkpoint.IsZero() {
+		at = float64(s.Checkpoint.UnixMilli()) / 1000
+	}
+	to <- prometheus.MustNewConstMetric(l.entries, prometheus.GaugeValue, float64(s.Entries))
+	to <- prometheus.MustNewConstMetric(l.waiting, prometheus.GaugeValue, float64(s.Waiting))
+	to <- prometheus.MustNewConstMetric(l.oldest, prometheus.GaugeValue, s.Oldest.Seconds())
+	to <- prometheus.MustNewConstMetric(l.checkpoint, prometheus.GaugeValue, at)
+}
+
 // Watch tells where to look whenever metrics are read. It is called once, before Handler.
 func (o *Observer) Watch(s Sources) {
 	if m := o.metrics; m != nil {
 		m.sources = s
+		desc := func(name string) *prometheus.Desc { return prometheus.NewDesc(name, m.help(name), nil, nil) }
+		m.registry.MustRegister(&logStatus{sources: s, logger: o.logger, entries: desc("countersign_log_entries"), waiting: desc("countersign_log_waiting_events"),
+			oldest: desc("countersign_log_oldest_waiting_seconds"), checkpoint: desc("countersign_log_checkpoint_timestamp_seconds")})
 		m.registry.MustRegister(&backlog{sources: s, logger: o.logger,
 			up:       prometheus.NewDesc("countersign_database_up", m.help("countersign_database_up"), nil, nil),
 			messages: prometheus.NewDesc("countersign_outbox_messages", m.help("countersign_outbox_messages"), []string{"channel"}, nil),
