@@ -77,7 +77,10 @@ func runAudit(ctx context.Context, args []string, getenv func(string) string, cl
 			return &exitError{err, 2}
 		}
 		if args[0] == "checkpoint" {
-			_, err = io.WriteString(stdout, state.Checkpoint)
+			text, err := (&auditlog.Log{DB: db}).Newest(ctx)
+			if err == nil {
+				_, err = io.WriteString(stdout, text)
+			}
 			return err
 		}
 		return auditKey(keys, state.Checkpoint, stdout)

@@ -99,3 +99,22 @@ func TestAuditVerifiesShowsAndPrints(t *testing.T) {
 		}
 	}
 }
+
+func TestTheLogsSettingsAreChecked(t *testing.T) {
+	file := filepath.Join(t.TempDir(), "witnesses.json")
+	if err := os.WriteFile(file, []byte(`[{"key":"x","url":"y"}]`), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := witnesses(file); err == nil {
+		t.Error("a witness without a key is taken")
+	}
+	if list, err := witnesses(""); err != nil || list != nil {
+		t.Errorf("none: %v, %v", list, err)
+	}
+	if _, err := hidden("maybe"); err == nil {
+		t.Error("log-tiles = maybe is taken")
+	}
+	if off, err := hidden("off"); err != nil || !off {
+		t.Errorf("off: %v, %v", off, err)
+	}
+}

@@ -16,6 +16,7 @@ import (
 
 	"countersign/internal/app"
 	"countersign/internal/asset"
+	"countersign/internal/auditlog"
 	"countersign/internal/blob"
 	"countersign/internal/delivery"
 	"countersign/internal/policy"
@@ -84,6 +85,7 @@ var settings = []setting{
 	{"log-level", "info", "least level that is logged: debug, info (one line for each request), warn or error"},
 	{"log-addresses", "masked", "how much of a client's address is logged: none, masked (its /24, or /48 of IPv6) or full"},
 	{"log-tiles", "on", "on or off: whether anybody may read the audit log's tree at /log/ (docs/audit.md); it holds no personal data, but tells how much happens"},
+	{"witnesses", "", "JSON file with witnesses that cosign the audit log's checkpoints: [{\"key\": \"name+hash+base64\", \"url\": \"https://…\"}] (docs/audit.md). Default: none"},
 	{"metrics-listen", "", "address and port, or port alone for 127.0.0.1, where Prometheus reads /metrics. Nobody is asked who they are there: keep it inside. Default: none"},
 	{"traces", "", "OTLP/HTTP endpoint of an OpenTelemetry collector, such as http://127.0.0.1:4318, that gets traces; the standard OTEL_ variables serve too. Default: none"},
 	{"trace-parent", "ignore", "accept or ignore the traceparent header of requests; accept where a proxy of yours sets it and takes away what clients send"},
@@ -151,6 +153,7 @@ func configure(v map[string]string, logger *slog.Logger) (app.Config, error) {
 		{"trusted-proxies", func() (err error) { c.TrustedProxies, err = prefixes(v["trusted-proxies"]); return err }},
 		{"log-addresses", func() (err error) { c.LogAddresses, err = app.ParseLogAddresses(v["log-addresses"]); return err }},
 		{"log-tiles", func() (err error) { c.HideLog, err = hidden(v["log-tiles"]); return err }},
+		{"witnesses", func() (err error) { c.Witnesses, err = witnesses(v["witnesses"]); return err }},
 		{"hold-…, no-passkey-for", func() (err error) { c.Policy, c.Holds, err = tightened(v); return err }},
 		{"hand-over-within", func() (err error) { c.HandOverLife, err = handOver(v["hand-over-within"]); return err }},
 		{"catalogue", func() (err error) { c.Catalogue, err = catalogue(v["catalogue"]); return err }},
@@ -159,6 +162,18 @@ func configure(v map[string]string, logger *slog.Logger) (app.Config, error) {
 		{"smtp-…, sms-…, carriers", func() (err error) { c.Carriers, c.Spending, err = carriers(v, c.Origins[0], logger); return err }},
 	})
 	return c, err
+}
+
+func witnesses(file string) ([]auditlog.Witness, error) {
+	if file == "" {
+		return nil, nil
+	}
+	f, err := os.Open(file)
+	if err != nil {
+		return nil, err
+	}
+	defer f.Close()
+	return auditlog.LoadWitnesses(f)
 }
 
 func hidden(text string) (bool, error) {

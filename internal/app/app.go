@@ -99,6 +99,8 @@ type Config struct {
 	RecordingLimits *support.RecordingLimits
 	// HideLog keeps the audit log's tiles from being read over HTTP.
 	HideLog bool
+	// Witnesses cosign the audit log's checkpoints; empty for none.
+	Witnesses []auditlog.Witness
 	// PieceTime is how long a piece of a recording may take to arrive; 0 is a minute.
 	PieceTime time.Duration
 }
@@ -122,6 +124,7 @@ type App struct {
 	Handler     http.Handler
 	Worker      *delivery.Worker
 	Log         *auditlog.Log
+	Witnesses   *auditlog.Witnesses // nil where there are none
 
 	logger   *slog.Logger
 	clock    func() time.Time
@@ -178,6 +181,9 @@ func New(ctx context.Context, c Config) (*App, error) {
 	a.API = &httpapi.Server{
 		Config: httpapi.Config{Origins: c.Origins, TrustedProxies: c.TrustedProxies, Name: c.Name, Demo: c.Demo, Build: c.Build, Apps: c.Apps, PieceTime: c.PieceTime, LogAddresses: c.LogAddresses},
 		Engine: a.Engine, Accounts: a.Accounts, Withdrawals: a.Withdrawals, Support: a.Support, Recordings: a.Recordings, Desk: a.Desk, Logger: c.Logger, App: c.Web, OpenAPI: api.OpenAPI,
+	}
+	if len(c.Witnesses) > 0 {
+		a.Witnesses = &auditlog.Witnesses{Log: a.Log, List: c.Witnesses}
 	}
 	if !c.HideLog {
 		a.API.Log = a.Log
@@ -252,6 +258,9 @@ func (a *App) Run(ctx context.Context) {
 		a.every(ctx, 12*time.Hour, "delete stray recordings", a.Recordings.SweepStrays)
 	})
 	wait.Go(func() { a.every(ctx, time.Second, "sequence the audit log", a.Log.SequenceAll) })
+	if a.Witnesses != nil {
+		wait.Go(func() { a.every(ctx, 5*time.Second, "have the audit log cosigned", a.Witnesses.Cosign) })
+	}
 	wait.Go(func() { a.every(ctx, time.Minute, "watch the clock", a.watchClock) })
 	wait.Wait()
 }

@@ -169,7 +169,7 @@ type Sources struct {
 	Backlog func(context.Context) ([]Backlog, error)
 	// Log is how far the audit log's tree is.
 	Log func(context.Context) (LogStatus, error)
-	Now     func() time.Time
+	Now func() time.Time
 }
 
 // Backlog is what waits in the outbox for one channel.
