@@ -10,6 +10,7 @@ import (
 	"net/netip"
 	"net/url"
 	"os"
+	"regexp"
 	"strconv"
 	"strings"
 	"time"
@@ -73,6 +74,8 @@ var settings = []setting{
 	{"hold-unfrozen", "72h", "after unfreezing; 72h or more"},
 	{"new-address-wait", "0s", "how long a new address waits before anything is sent to it, by either way"},
 	{"hand-over-within", "24h", "how long an approved withdrawal waits for the payout system; after that it expires, and its amount is back on the balance; 1h to 720h"},
+	{"retain-withdrawals", "", "how long decided withdrawals and their approvals are kept, in days: 30d or more, such as 1826d for five years. Default: for good"},
+	{"retain-events", "", "how long audit events keep what they tell, by kind, in days: 30d or more, such as login=400d,desk=730d,*=3650d; a name stands for all kinds below it. Their entries in the log's tree stay. Default: for good"},
 	{"apps", "", "JSON file with the native clients, the newest version of each and the oldest that is allowed (docs/configuration.md has its form)"},
 	{"recordings", "", "where recordings of screens are kept, sealed: a folder, or s3://bucket/prefix. Default: the folder recordings beside the SQLite file; with PostgreSQL it must be given, as every copy has to reach it"},
 	{"s3-endpoint", "", "https address of the S3-compatible store. Default: Amazon's"},
@@ -156,6 +159,8 @@ func configure(v map[string]string, logger *slog.Logger) (app.Config, error) {
 		{"witnesses", func() (err error) { c.Witnesses, err = witnesses(v["witnesses"]); return err }},
 		{"hold-…, no-passkey-for", func() (err error) { c.Policy, c.Holds, err = tightened(v); return err }},
 		{"hand-over-within", func() (err error) { c.HandOverLife, err = handOver(v["hand-over-within"]); return err }},
+		{"retain-withdrawals", func() (err error) { c.WithdrawalRetention, err = retained(v["retain-withdrawals"]); return err }},
+		{"retain-events", func() (err error) { c.EventRetention, err = retainedEvents(v["retain-events"]); return err }},
 		{"catalogue", func() (err error) { c.Catalogue, err = catalogue(v["catalogue"]); return err }},
 		{"apps", func() (err error) { c.Apps, err = apps(v["apps"]); return err }},
 		{"recordings, s3-…, recording-…, support-retention", func() error { return recordings(v, &c) }},
@@ -332,6 +337,49 @@ func tightened(v map[string]string) (policy.Table, policy.Holds, error) {
 		no = append(no, policy.Purpose(p))
 	}
 	return policy.Tighten(policy.Default(), h, no)
+}
+
+// retained reads a span of days; 0 is for good.
+func retained(text string) (time.Duration, error) {
+	if text == "" {
+		return 0, nil
+	}
+	days, ok := strings.CutSuffix(text, "d")
+	n, err := strconv.Atoi(days)
+	if err != nil || !ok || n < 30 || n > 36525 {
+		return 0, fmt.Errorf("%q is not a number of days from 30d to 36525d, such as 1826d for five years", text)
+	}
+	return time.Duration(n) * 24 * time.Hour, nil
+}
+
+// eventName is a kind of audit events, or what kinds begin with up to a dot.
+var eventName = regexp.MustCompile(`^[a-z_]+(\.[a-z_]+)*$`)
+
+func retainedEvents(text string) (store.Retention, error) {
+	out := store.Retention{}
+	for _, part := range split(text) {
+		name, span, ok := strings.Cut(part, "=")
+		if name = strings.TrimSpace(name); name == "*" {
+			name = ""
+		} else if !ok || !eventName.MatchString(name) {
+			return nil, fmt.Errorf("%q is not a kind of events and a number of days, such as login=400d, or *=3650d for all others", part)
+		}
+		if name == store.RetainWithdrawals || strings.HasPrefix(name, store.RetainWithdrawals+".") {
+			return nil, fmt.Errorf("%q: events of withdrawals are kept as long as these; set retain-withdrawals", part)
+		}
+		d, err := retained(strings.TrimSpace(span))
+		if err == nil && d == 0 {
+			err = errors.New("a number of days is missing")
+		}
+		if err != nil {
+			return nil, fmt.Errorf("%q: %w", part, err)
+		}
+		if _, twice := out[name]; twice {
+			return nil, fmt.Errorf("%q: this kind is named twice", part)
+		}
+		out[name] = d
+	}
+	return out, nil
 }
 
 func handOver(text string) (time.Duration, error) {

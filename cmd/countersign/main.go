@@ -27,6 +27,7 @@ const usage = `countersign: log in with face or fingerprint, and approve a withd
   countersign verify    check documents of approvals; needs no server
   countersign audit     verify the audit log, show an account's, print its checkpoint and keys
   countersign decline   decline a requested withdrawal
+  countersign erase     take everything personal of an account out of the database
   countersign restored  end what a restored backup would revive; before serving it
   countersign version   print the version
 
@@ -88,6 +89,8 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) error {
 		return runAudit(ctx, rest, os.Getenv, time.Now, stdout, stderr)
 	case "decline":
 		return runDecline(ctx, rest, os.Getenv, stdout, stderr)
+	case "erase":
+		return runErase(ctx, rest, os.Getenv, time.Now, stdout, stderr)
 	case "restored":
 		return runRestored(ctx, rest, os.Getenv, time.Now, stdout, stderr)
 	case "version":

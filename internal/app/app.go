@@ -67,6 +67,10 @@ type Config struct {
 	Catalogue      asset.Catalogue
 	// HandOverLife is how long an approved withdrawal waits for the payout system; 0 is withdrawal.HandOverLife.
 	HandOverLife time.Duration
+	// WithdrawalRetention is how long decided withdrawals and their approvals are kept; 0 is for good.
+	WithdrawalRetention time.Duration
+	// EventRetention is how long audit events keep what they tell, by kind; those of withdrawals go by WithdrawalRetention. nil keeps all for good.
+	EventRetention store.Retention
 	// Carriers deliver messages, by channel.
 	Carriers map[string]delivery.Carrier
 	// Spending bounds text messages; nil is delivery.DefaultSpending.
@@ -126,10 +130,12 @@ type App struct {
 	Log         *auditlog.Log
 	Witnesses   *auditlog.Witnesses // nil where there are none
 
-	logger   *slog.Logger
-	clock    func() time.Time
-	hasher   *password.Hasher
-	observer *observe.Observer // nil where nobody watches
+	logger *slog.Logger
+	clock  func() time.Time
+	hasher *password.Hasher
+	// retention is of audit events.
+	retention store.Retention
+	observer  *observe.Observer // nil where nobody watches
 }
 
 // New opens the database and puts everything together. Run starts what works in the background.
@@ -148,6 +154,13 @@ func New(ctx context.Context, c Config) (*App, error) {
 		return nil, err
 	}
 	a := &App{DB: db, logger: c.Logger, clock: c.Clock, hasher: password.NewHasher(hashers, hashQueue), Log: &auditlog.Log{DB: db, Keys: c.Keys, RPID: c.RPID}}
+	a.retention = maps.Clone(c.EventRetention)
+	if c.WithdrawalRetention > 0 {
+		if a.retention == nil {
+			a.retention = store.Retention{}
+		}
+		a.retention[store.RetainWithdrawals] = c.WithdrawalRetention
+	}
 	a.Engine = &verification.Engine{
 		DB: db, Keys: c.Keys, Policy: c.Policy, RP: passkey.RelyingParty{ID: c.RPID, Name: c.Name}, Hasher: a.hasher, Limits: c.Limits, Spending: c.Spending,
 		Notifier:    notice.Notifier{Brand: delivery.Brand{Name: c.Name, Domain: c.RPID, BaseURL: c.Origins[0]}},
@@ -157,7 +170,7 @@ func New(ctx context.Context, c Config) (*App, error) {
 	if err != nil {
 		return nil, errors.Join(err, db.Close())
 	}
-	a.Withdrawals = &withdrawal.Service{Engine: a.Engine, Catalogue: c.Catalogue, Holds: c.Holds, HandOverLife: c.HandOverLife, Genuine: proven, Fiat: c.Fiat}
+	a.Withdrawals = &withdrawal.Service{Engine: a.Engine, Catalogue: c.Catalogue, Holds: c.Holds, HandOverLife: c.HandOverLife, Retention: c.WithdrawalRetention, Genuine: proven, Fiat: c.Fiat}
 	a.Accounts = &account.Service{Engine: a.Engine, Holds: c.Holds, CancelOpen: a.Withdrawals.CancelOpen}
 	a.Engine.Actions = a.Accounts.Actions()
 	maps.Copy(a.Engine.Actions, a.Withdrawals.Actions())
@@ -253,6 +266,9 @@ func (a *App) Run(ctx context.Context) {
 	wait.Go(func() { a.every(ctx, 10*time.Minute, "purge", a.DB.Purge) })
 	wait.Go(func() { a.every(ctx, 10*time.Minute, "delete requests for help", a.deleteTickets) })
 	wait.Go(func() { a.every(ctx, 10*time.Minute, "delete recordings", a.Recordings.Sweep) })
+	wait.Go(func() { a.every(ctx, time.Hour, "remove old withdrawals", a.Withdrawals.RemoveOld) })
+	wait.Go(func() { a.every(ctx, time.Hour, "redact old events", a.Retain) })
+	wait.Go(func() { a.every(ctx, 10*time.Minute, "go on erasing", a.Accounts.GoOnErasing) })
 	wait.Go(func() {
 		a.awaitStore(ctx)
 		a.every(ctx, 12*time.Hour, "delete stray recordings", a.Recordings.SweepStrays)
@@ -297,6 +313,9 @@ func (a *App) expire(ctx context.Context) error {
 		}
 	}
 }
+
+// Retain redacts audit events whose time is over.
+func (a *App) Retain(ctx context.Context) error { return a.DB.Retain(ctx, a.retention) }
 
 func (a *App) deleteTickets(ctx context.Context) error {
 	for {

@@ -113,8 +113,8 @@ type permission struct {
 	until time.Time
 }
 
-// Kinds of events by which rows may be redacted. Of log.redacted the data name kind (a kind, or what kinds begin with up to a dot; "" all)
-// and until (RFC 3339): rows of the kind from before then.
+// Kinds of events by which rows may be redacted. Of log.redacted the data name kind (store.Covers) and until (RFC 3339): rows of the
+// kind from before then.
 const (
 	KindErased   = "account.erased"
 	KindRedacted = "log.redacted"
@@ -153,7 +153,7 @@ func (v *rowCheck) permitted(r *store.LogRow) bool {
 		return true
 	}
 	for _, p := range v.redacted {
-		if (p.kind == "" || r.Kind == p.kind || strings.HasPrefix(r.Kind, p.kind+".")) && r.At.Before(p.until) {
+		if store.Covers(p.kind, r.Kind) && r.At.Before(p.until) {
 			return true
 		}
 	}

@@ -107,6 +107,11 @@ func (a AlertInfo) copy() eventCopy {
 			Title: "Your account is frozen", What: "Account frozen", Lead: "Nothing can be withdrawn, and all devices were signed out.",
 			After: "To unfreeze it, sign in. We ask for your password and a code from everything you have set up.",
 		}
+	case "account.erased":
+		return eventCopy{
+			Title: "Your account was erased", What: "Account erased", Lead: "Your name, contacts, passkeys and history are deleted. What the law makes us keep is kept until its time is over.",
+			After: "Nobody can sign in to it any more. If you did not ask for this, write to us at once.",
+		}
 	case "account.unfrozen":
 		return eventCopy{Title: "Your account is unfrozen", What: "Account unfrozen", Change: true}
 	}

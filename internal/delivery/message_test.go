@@ -20,7 +20,7 @@ var (
 var events = []string{
 	"account.created", "login.new_device", "passkey.created", "passkey.deleted", "passkey.suspended",
 	"factor.bound", "factor.replaced", "factor.unbound", "password.changed", "password.reset", "sessions.ended",
-	"phrase.set", "address.saved", "address.deleted", "withdrawal.approved", "withdrawal.declined", "withdrawal.expired", "account.frozen",
+	"phrase.set", "address.saved", "address.deleted", "withdrawal.approved", "withdrawal.declined", "withdrawal.expired", "account.frozen", "account.erased",
 	"account.unfrozen", "guesses.exhausted",
 }
 

@@ -37,7 +37,7 @@ func (n Notifier) compose(kind policy.Kind, to string, c delivery.CodeInfo) deli
 }
 
 // Alert queues a security e-mail to the bound address and to those replaced within the last 30 days, each with a
-// link of its own that freezes the account, unless the event is that it was frozen, or a former address may not any more.
+// link of its own that freezes the account, unless the event is that it was frozen or erased, or a former address may not any more.
 func (n Notifier) Alert(tx *store.Tx, a *store.Account, event string, from From, facts ...[2]string) error {
 	return n.alert(tx, a, event, from, time.Time{}, facts)
 }
@@ -76,8 +76,8 @@ func (n Notifier) alert(tx *store.Tx, a *store.Account, event string, from From,
 	}
 	for address, phrase := range phrases {
 		info := delivery.AlertInfo{Event: event, At: tx.Now, Browser: from.Browser, Address: from.Address, Facts: facts, Phrase: phrase, HoldUntil: hold}
-		// Of a frozen account there is nothing more to freeze.
-		if event != "account.frozen" && !mute[address] {
+		// Of a frozen account there is nothing more to freeze, and of an erased one nothing at all.
+		if event != "account.frozen" && event != "account.erased" && !mute[address] {
 			token, hash := secret.NewToken()
 			link := store.FreezeLink{AccountID: a.ID, Event: event, At: tx.Now, Browser: from.Browser, Address: from.Address, ExpiresAt: tx.Now.Add(delivery.NotMeLifetime)}
 			if err := tx.AddFreezeLink(hash, link); err != nil {

@@ -226,6 +226,13 @@ func NewID(prefix string, now time.Time) string {
 	return prefix + "_" + crockford.EncodeToString(b[:])
 }
 
+// FirstID is before every id that NewID makes with this prefix from then on, and after those before.
+func FirstID(prefix string, then time.Time) string {
+	var b [16]byte
+	binary.BigEndian.PutUint64(b[:8], uint64(then.UnixMilli())<<16)
+	return prefix + "_" + crockford.EncodeToString(b[:])
+}
+
 // lookalike-free: without 0 and O, 1, I and L, 5 and S, 8 and B.
 const referenceAlphabet = "234679ACDEFGHJKMNPQRTUVWXYZ"
 

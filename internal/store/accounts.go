@@ -24,13 +24,14 @@ type Account struct {
 	Usable          int // those that are not suspended
 	Powerful        int // usable ones with withdrawal power
 	CreatedAt       time.Time
+	ErasedAt        time.Time // zero if it was not
 }
 
-const accountColumns = `id, handle, name, locale, frozen, password_hash, security_version, phrase_sealed, hold_since, hold_until, hold_reason, passkeys, usable, powerful, created_at`
+const accountColumns = `id, handle, name, locale, frozen, password_hash, security_version, phrase_sealed, hold_since, hold_until, hold_reason, passkeys, usable, powerful, created_at, erased_at`
 
 func (a *Account) fields() []any {
 	return []any{&a.ID, &a.Handle, &a.Name, &a.Locale, &a.Frozen, &a.PasswordHash, &a.SecurityVersion, &a.PhraseSealed, at{&a.HoldSince}, at{&a.HoldUntil},
-		&a.HoldReason, &a.Passkeys, &a.Usable, &a.Powerful, at{&a.CreatedAt}}
+		&a.HoldReason, &a.Passkeys, &a.Usable, &a.Powerful, at{&a.CreatedAt}, at{&a.ErasedAt}}
 }
 
 // Account reads an account; ErrNotFound if there is none.

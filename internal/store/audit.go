@@ -69,7 +69,7 @@ func (tx *Tx) Events(accountID string, before int64, limit int) ([]Event, error)
 		before = lastEvent
 	}
 	return rows(tx, (*Event).fields, `SELECT id, account_id, kind, ok, at, session_id, CASE operator_id WHEN '' THEN browser ELSE '' END, CASE operator_id WHEN '' THEN address ELSE '' END, data, '', ''
-		FROM audit_events WHERE account_id = $1 AND id < $2 AND (operator_id = '' AND kind <> 'hand_over.refused' OR ok = 1 AND kind IN ('desk.sessions_ended', 'desk.hold')) ORDER BY id DESC LIMIT $3`,
+		FROM audit_events WHERE account_id = $1 AND id < $2 AND redacted_at = 0 AND (operator_id = '' AND kind <> 'hand_over.refused' OR ok = 1 AND kind IN ('desk.sessions_ended', 'desk.hold')) ORDER BY id DESC LIMIT $3`,
 		accountID, before, limit)
 }
 

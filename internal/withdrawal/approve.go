@@ -6,6 +6,7 @@ import (
 	"encoding/base64"
 	"errors"
 	"strings"
+	"time"
 	"unicode"
 	"unicode/utf8"
 
@@ -308,6 +309,32 @@ func (s *Service) ExpireOverdue(ctx context.Context) (n int, err error) {
 		return err
 	})
 	return n, err
+}
+
+// RemoveOld deletes withdrawals, and their approvals, that were decided longer ago than Retention; 0 keeps them for good. The audit log
+// says until when they were removed.
+func (s *Service) RemoveOld(ctx context.Context) error {
+	if s.Retention == 0 {
+		return nil
+	}
+	for after, more := "", true; more; more = after != "" {
+		err := s.Engine.DB.Update(ctx, func(tx *store.Tx) error {
+			before := tx.Now.Add(-s.Retention).Truncate(time.Second)
+			removed, next, err := tx.RemoveWithdrawals(before, after, 500)
+			if err != nil {
+				return err
+			}
+			after = next
+			if removed == 0 {
+				return nil
+			}
+			return tx.Redacted(store.RetainWithdrawals, before)
+		})
+		if err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // end moves a withdrawal to one of its final states, and gives back what an approval had taken off the balance.

@@ -44,6 +44,8 @@ type Service struct {
 	Holds     policy.Holds
 	// HandOverLife is how long an approved withdrawal waits for the payout system.
 	HandOverLife time.Duration
+	// Retention is how long a decided withdrawal is kept; 0 is for good.
+	Retention time.Duration
 	// Genuine checks an approval's document and gives the canonical details that it proves.
 	Genuine func(document []byte) (details string, err error)
 	// Fiat gives a demo figure for an amount; nil where no prices are known.

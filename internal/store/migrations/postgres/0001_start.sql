@@ -21,8 +21,11 @@ CREATE TABLE accounts (
   passkeys         BIGINT NOT NULL DEFAULT 0,      -- counted here, so that 10,000 passkeys cost a login nothing
   powerful         BIGINT NOT NULL DEFAULT 0,      -- those that are not suspended and may approve withdrawals
   usable           BIGINT NOT NULL DEFAULT 0,      -- those that are not suspended
-  created_at       BIGINT NOT NULL
+  created_at       BIGINT NOT NULL,
+  erased_at        BIGINT NOT NULL DEFAULT 0,       -- what is left then is the id, for what the law keeps
+  erasing          BIGINT NOT NULL DEFAULT 0        -- until the last of its data is gone: 1, or 2 with its withdrawals
 );
+CREATE INDEX accounts_erasing ON accounts (id) WHERE erasing > 0;
 
 CREATE TABLE factors (
   account_id   TEXT NOT NULL REFERENCES accounts (id),

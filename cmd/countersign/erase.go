@@ -1,0 +1,44 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"flag"
+	"fmt"
+	"io"
+	"time"
+
+	"countersign/internal/app"
+	"countersign/internal/store"
+)
+
+// runErase takes everything personal of an account out of the database. It needs the database, its key and the origin, as the
+// customer is told by e-mail.
+func runErase(ctx context.Context, args []string, getenv func(string) string, clock func() time.Time, stdout, stderr io.Writer) error {
+	const how = "usage: countersign erase [-database …] [-master-key-file FILE] [-origin ORIGIN] ACCOUNT [with-withdrawals]"
+	v, rest, err := values("erase", args, getenv, stderr)
+	if err != nil {
+		if errors.Is(err, flag.ErrHelp) {
+			fmt.Fprintln(stderr, how)
+		}
+		return err
+	}
+	if len(rest) == 0 || len(rest) > 2 || len(rest) == 2 && rest[1] != "with-withdrawals" {
+		return errors.New(how)
+	}
+	c := app.Config{Database: v["database"], Name: v["name"], Clock: clock}
+	if c.Keys, err = masterKey(v); err != nil {
+		return fmt.Errorf("setting master-key-file: %w", err)
+	}
+	if c.Origins, c.RPID, err = origins(v["origin"], v["rp-id"]); err != nil {
+		return fmt.Errorf("setting origin: %w", err)
+	}
+	if err := store.Exists(ctx, c.Database); err != nil {
+		return fmt.Errorf("setting database: %w", err)
+	}
+	if err := app.EraseAccount(ctx, c, rest[0], len(rest) == 2); err != nil {
+		return err
+	}
+	fmt.Fprintf(stdout, "erased %s. Recordings of its requests are deleted by the service within ten minutes, and what expires by itself is gone within a week. It is in your backups until these are gone.\n", rest[0])
+	return nil
+}

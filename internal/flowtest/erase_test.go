@@ -1,0 +1,236 @@
+package flowtest
+
+import (
+	"context"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"countersign/internal/app"
+	"countersign/internal/auditlog"
+	"countersign/internal/policy"
+	"countersign/internal/store"
+	"countersign/internal/testkit"
+)
+
+// lived is a customer who has used everything that leaves something behind.
+func lived(k *testkit.Kit) (*testkit.Customer, *testkit.Withdrawal) {
+	c := k.Full()
+	c.Send("PATCH", "/v1/account", map[string]any{"name": "Marguerite Duval"}, nil).OK()
+	w := approved(c, "20")
+	c.Answer(saveAddress(c, "Cold storage of Marguerite", testkit.Tron).Verification()).OK()
+	c.Do(policy.SetPhrase, "", "violet accordion")
+	ask(c.Browser, "other", "Help, says Marguerite.")
+	c.Post("/v1/attempts", report("sign_in", "", map[string]any{"step": "failed", "code": "no_passkey_here"})).OK()
+	p := k.Payout()
+	p.HandOver(w.ID, "payment-"+w.ID, p.Details(w.ID)).OK()
+	k.Deliver()
+	return c, w
+}
+
+// sound sequences the log and verifies it with all that it vouches for.
+func sound(k *testkit.Kit) *auditlog.Report {
+	k.T.Helper()
+	if err := k.App.Log.SequenceAll(context.Background()); err != nil {
+		k.T.Fatal(err)
+	}
+	r, err := auditlog.Verify(context.Background(), k.App.DB, k.App.Engine.Keys, auditlog.Options{})
+	if err != nil || len(r.Findings) > 0 {
+		k.T.Errorf("%+v, %v", r, err)
+	}
+	return r
+}
+
+func TestAnErasedAccountLeavesNobodysDataBehind(t *testing.T) {
+	t.Parallel()
+	for _, withdrawals := range []bool{false, true} {
+		k := testkit.New(t)
+		c, w := lived(k)
+		other, _ := lived(k)
+		session, handle := c.Account().Session.ID, k.Query(`SELECT handle FROM accounts WHERE id = $1`, c.ID)[0]
+		credential := c.Assert(k.Browser().LoginOptions())
+		before := k.Count()
+		if err := k.App.Accounts.Erase(context.Background(), c.ID, withdrawals); err != nil {
+			t.Fatal(err)
+		}
+		k.Deliver()
+		if mails := k.Mails(c.Email); len(mails) == 0 || !strings.Contains(strings.Join(mails, "\n"), "erased") {
+			t.Errorf("told: %v", mails)
+		}
+		c.Get("/v1/account").Refused("unauthenticated")
+		k.Browser().LoginWith(credential).Refused("passkey_refused")
+		// What the tree did not have yet follows once it has; what expires by itself has, eight days later.
+		sound(k)
+		if err := k.App.Accounts.GoOnErasing(context.Background()); err != nil {
+			t.Fatal(err)
+		}
+		k.Clock.Advance(8 * 24 * time.Hour)
+		if err := k.App.DB.Purge(context.Background()); err != nil {
+			t.Fatal(err)
+		}
+		if r := sound(k); r.Redacted == 0 {
+			t.Errorf("%+v", r)
+		}
+		if left := k.Query(`SELECT erasing FROM accounts WHERE id = $1`, c.ID)[0]; left != "0" {
+			t.Error("the erasure is not at its end")
+		}
+		// Nothing is left to be found by, in any column of any table.
+		for _, table := range k.Tables() {
+			if table == "log_tiles" {
+				continue // hashes, and entries, which are looked at below
+			}
+			for _, row := range k.Query(`SELECT * FROM ` + table) {
+				for what, text := range map[string]string{"name": "Marguerite", "session": session, "handle": handle, "e-mail": c.Email, "number": c.Number} {
+					if strings.Contains(row, text) && !strings.Contains(row, other.ID) {
+						t.Errorf("%s: the %s is left: %s", table, what, row)
+					}
+				}
+			}
+		}
+		for _, table := range []string{"factors", "former_emails", "devices", "sessions", "passkeys", "balances", "addresses", "freeze_links", "attempts", "tickets"} {
+			if n := k.Query(`SELECT count(*) FROM `+table+` WHERE account_id = $1`, c.ID)[0]; n != "0" {
+				t.Errorf("%s: %s rows", table, n)
+			}
+			if n := k.Query(`SELECT count(*) FROM `+table+` WHERE account_id = $1`, other.ID)[0]; n == "0" && table != "former_emails" {
+				t.Errorf("%s of somebody else is gone", table)
+			}
+		}
+		var bundle []byte
+		k.Update(func(tx *store.Tx) (err error) {
+			_, bundle, err = tx.Tile(-1, 0)
+			return err
+		})
+		for _, text := range []string{c.Email, c.Number, session, "Safari", "127.0.0.1", testkit.Tron, "Marguerite"} {
+			if strings.Contains(string(bundle), text) || !strings.Contains(string(bundle), c.ID) {
+				t.Errorf("the tree has %s, or not the account's id", text)
+			}
+		}
+		want := "1"
+		if withdrawals {
+			want = "0"
+		}
+		for _, query := range []string{`SELECT count(*) FROM withdrawals WHERE id = $1`, `SELECT count(*) FROM approvals WHERE withdrawal_id = $1`} {
+			if n := k.Query(query, w.ID)[0]; n != want {
+				t.Errorf("%s: %s, want %s", query, n, want)
+			}
+		}
+		if n := k.Query(`SELECT count(*) FROM audit_events WHERE kind = 'account.erased' AND account_id = $1`, c.ID)[0]; n != "1" {
+			t.Errorf("%s entries", n)
+		}
+		if after := k.Count(); after["audit_events"] <= before["audit_events"] {
+			t.Error("events are gone")
+		}
+		if err := k.App.Accounts.Erase(context.Background(), c.ID, true); err == nil {
+			t.Error("erased twice")
+		}
+		if err := k.App.Accounts.Erase(context.Background(), "acc_nobody", true); err == nil {
+			t.Error("nobody was erased")
+		}
+	}
+}
+
+func TestAnOpenWithdrawalKeepsAnAccountFromBeingErased(t *testing.T) {
+	t.Parallel()
+	k := testkit.New(t)
+	c := k.Full()
+	w := c.Withdraw("20")
+	if err := k.App.Accounts.Erase(context.Background(), c.ID, true); err == nil || !strings.Contains(err.Error(), w.ID) {
+		t.Fatalf("%v", err)
+	}
+	c.CreatePasskey()
+	c.Prove(c.Approval(w)).OK()
+	if err := k.App.Accounts.Erase(context.Background(), c.ID, true); err == nil || !strings.Contains(err.Error(), w.ID) {
+		t.Fatalf("%v", err)
+	}
+	c.Get("/v1/account").OK()
+	p := k.Payout()
+	p.HandOver(w.ID, "payment-0001", p.Details(w.ID)).OK()
+	if err := k.App.Accounts.Erase(context.Background(), c.ID, true); err != nil {
+		t.Fatal(err)
+	}
+}
+
+func TestAnInterruptedErasureGoesOn(t *testing.T) {
+	t.Parallel()
+	k := testkit.New(t)
+	c, _ := lived(k)
+	sound(k)
+	// As a kill leaves it after the first step.
+	k.Exec(`UPDATE accounts SET erased_at = 1, erasing = 2, frozen = 1, password_hash = '' WHERE id = $1`, c.ID)
+	if err := k.App.Accounts.GoOnErasing(context.Background()); err != nil {
+		t.Fatal(err)
+	}
+	if left := k.Query(`SELECT (SELECT count(*) FROM factors WHERE account_id = $1) + (SELECT count(*) FROM withdrawals WHERE account_id = $1) + (SELECT erasing FROM accounts WHERE id = $1)`, c.ID)[0]; left != "0" {
+		t.Errorf("%s left", left)
+	}
+}
+
+func TestDecidedWithdrawalsGoWhenTheirTimeIsOver(t *testing.T) {
+	t.Parallel()
+	k := testkit.New(t, func(c *app.Config) { c.WithdrawalRetention = 30 * 24 * time.Hour; c.HandOverLife = 720 * time.Hour })
+	c, p := k.Full(), k.Payout()
+	old := approved(c, "20")
+	approved(c, "21")
+	p.HandOver(old.ID, "payment-0001", p.Details(old.ID)).OK()
+	k.Clock.Advance(30*24*time.Hour - time.Hour)
+	in := c.On(k.Browser())
+	c.LoginByPasskey(in.Browser).OK()
+	young := in.Withdraw("22")
+	in.Post("/v1/withdrawals/"+young.ID+"/cancel", "{}").OK()
+	left := func() string {
+		return strings.Join(k.Query(`SELECT w.amount || CASE WHEN a.withdrawal_id IS NULL THEN '' ELSE '+' END FROM withdrawals w LEFT JOIN approvals a ON a.withdrawal_id = w.id ORDER BY w.amount`), " ")
+	}
+	if err := k.App.Withdrawals.RemoveOld(context.Background()); err != nil || left() != "20+ 21+ 22" {
+		t.Errorf("%s, %v", left(), err)
+	}
+	k.Clock.Advance(time.Hour + time.Second)
+	// What is approved and not handed over is open, however old.
+	if err := k.App.Withdrawals.RemoveOld(context.Background()); err != nil || left() != "21+ 22" {
+		t.Errorf("%s, %v", left(), err)
+	}
+	if n := k.Query(`SELECT count(*) FROM audit_events WHERE kind = 'log.redacted'`)[0]; n != "1" {
+		t.Errorf("%s entries", n)
+	}
+	sound(k)
+}
+
+func TestEventsKeepWhatTheyTellForAsLongAsTheirKindIsKept(t *testing.T) {
+	t.Parallel()
+	const day = 24 * time.Hour
+	k := testkit.New(t, func(c *app.Config) {
+		c.EventRetention = store.Retention{"login": 30 * day, "factor": 60 * day, "": 90 * day}
+	})
+	c := k.Full()
+	approved(c, "20")
+	c.Do(policy.SetPhrase, "", "violet accordion")
+	sound(k)
+	told := func() string {
+		return strings.Join(k.Query(`SELECT DISTINCT kind FROM audit_events WHERE browser <> '' ORDER BY kind`), " ")
+	}
+	retain := func() {
+		t.Helper()
+		if err := k.App.Retain(context.Background()); err != nil {
+			t.Fatal(err)
+		}
+		sound(k)
+	}
+	all := told()
+	for _, step := range []struct {
+		after time.Duration
+		gone  []string
+	}{{28 * day, nil}, {3 * day, []string{"login"}}, {30 * day, []string{"factor.bound", "login"}}, {30 * day, []string{"account.created", "factor.bound", "login", "phrase.set"}}} {
+		k.Clock.Advance(step.after)
+		retain()
+		want := strings.Fields(all)
+		want = slices.DeleteFunc(want, func(kind string) bool { return slices.Contains(step.gone, kind) })
+		if got := told(); got != strings.Join(want, " ") {
+			t.Errorf("after %s: %s, want %v", step.after, got, want)
+		}
+	}
+	// A row that was redacted by somebody else, before its time, is found.
+	k.Exec(`UPDATE audit_events SET session_id = '', browser = '', address = '', data = '{}', salt = NULL, redacted_at = 1 WHERE kind = 'passkey.created'`)
+	if r, err := auditlog.Verify(context.Background(), k.App.DB, k.App.Engine.Keys, auditlog.Options{}); err != nil || len(r.Findings) == 0 {
+		t.Errorf("%+v, %v", r, err)
+	}
+}
