@@ -26,6 +26,8 @@ const kinds: Record<string, string> = {
   'withdrawal.declined': 'Withdrawal declined',
   'withdrawal.cancelled': 'Withdrawal cancelled',
   'withdrawal.expired': 'Withdrawal expired',
+  'hand_over.refused': 'Payout system refused',
+  'account.erased': 'Account erased',
   'desk.account_found': 'Found at the desk',
   'desk.account_seen': 'Seen at the desk',
   'desk.events_seen': 'Older events seen at the desk',
@@ -71,6 +73,8 @@ const logKinds: Record<string, string> = {
   'desk.operator_invited': 'Invited an operator',
   'desk.operator_role': 'Changed a role',
   'desk.operator_ended': 'Ended an operator’s access',
+  'api_key.created': 'Made an API key',
+  'api_key.revoked': 'Revoked an API key',
 };
 
 const rules: Record<string, string> = {
@@ -104,7 +108,7 @@ export default {
   kind: (kind: string) => kinds[kind] ?? plain(kind),
   logKind: (kind: string) => logKinds[kind] ?? plain(kind),
   /** What stands beside an act, by its name in the log. */
-  logKeys: { ticket: 'request', way: 'by', to: 'to', operator: 'for' } as Record<string, string>,
+  logKeys: { ticket: 'request', way: 'by', to: 'to', operator: 'for', api_key: 'key' } as Record<string, string>,
   rule: (name: string) => rules[name] ?? plain(name),
   value: (value: string) => values[value] ?? value,
 };
