@@ -82,7 +82,7 @@ func (f *fixture) oneBatch(t *testing.T, updates ...func()) {
 	all.Wait()
 }
 
-func open(t *testing.T) *fixture {
+func open(t testing.TB) *fixture {
 	t.Helper()
 	keys, err := secret.ParseKeys(secret.NewMaster())
 	if err != nil {
@@ -97,7 +97,7 @@ func open(t *testing.T) *fixture {
 	return f
 }
 
-func (f *fixture) reopen(t *testing.T) {
+func (f *fixture) reopen(t testing.TB) {
 	t.Helper()
 	if f.DB != nil {
 		if err := f.Close(); err != nil {
