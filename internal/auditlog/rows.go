@@ -238,7 +238,34 @@ func (v *rowCheck) leaf(leaf int64, entry []byte) error {
 		v.report.found(Finding{What: "a row was edited", Leaf: leaf, ID: r.ID, Kind: r.Kind, Detail: strings.Join(differs, ", ")})
 		return nil
 	}
+	if err := v.handOver(r); err != nil {
+		return err
+	}
 	return v.approval(r)
+}
+
+// handOver compares a withdrawal with the event that says it was handed over: one that was made approved again would be paid twice.
+func (v *rowCheck) handOver(r *store.LogRow) error {
+	if r.Kind != "withdrawal.handed_over" || !r.OK {
+		return nil
+	}
+	data, err := parseObject([]byte(r.Data))
+	if err != nil {
+		v.report.found(Finding{What: "an event's data are none", Leaf: r.Leaf, ID: r.ID, Kind: r.Kind})
+		return nil
+	}
+	state, at, err := v.tx.HandedOver(data["withdrawal"])
+	switch {
+	case errors.Is(err, store.ErrNotFound):
+		if _, erased := v.erased[r.AccountID]; !erased && !v.permitted(r) {
+			v.report.found(Finding{What: "a withdrawal was removed", Leaf: r.Leaf, ID: r.ID, Kind: r.Kind, Detail: data["withdrawal"]})
+		}
+	case err != nil:
+		return err
+	case state != store.HandedOver || !at.Equal(r.At):
+		v.report.found(Finding{What: "a withdrawal that was handed over was changed", Leaf: r.Leaf, ID: r.ID, Kind: r.Kind, Detail: data["withdrawal"] + " is " + state + ": look whether it was paid twice"})
+	}
+	return nil
 }
 
 func idOf(rows []store.LogRow) int64 {

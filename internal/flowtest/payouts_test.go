@@ -8,6 +8,7 @@ import (
 	"testing"
 	"time"
 
+	"countersign/internal/auditlog"
 	"countersign/internal/testkit"
 )
 
@@ -286,4 +287,34 @@ func TestWhatWasEditedInTheDatabaseIsNotHandedOver(t *testing.T) {
 	p.HandOver(mine.ID, "payment-0001", p.Details(mine.ID)).Refused("approval_invalid")
 	k.Exec(`UPDATE audit_events SET account_id = $1 WHERE kind = 'passkey.created'`, c.ID)
 	p.HandOver(mine.ID, "payment-0001", p.Details(mine.ID)).OK()
+}
+
+// Somebody who has the database can make a withdrawal look as if nobody had taken it; the log tells.
+func TestAWithdrawalThatWasMadeToBePaidTwiceIsFound(t *testing.T) {
+	t.Parallel()
+	k := testkit.New(t)
+	c, p := k.Full(), k.Payout()
+	w := approved(c, "20")
+	p.HandOver(w.ID, "payment-0001", p.Details(w.ID)).OK()
+	sound(k)
+	found := func(when string) {
+		t.Helper()
+		if err := k.App.Log.SequenceAll(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		r, err := auditlog.Verify(t.Context(), k.App.DB, k.App.Engine.Keys, auditlog.Options{})
+		if err != nil || len(r.Findings) != 1 || !strings.Contains(r.Findings[0].String(), w.ID) {
+			t.Errorf("%s: %+v, %v", when, r, err)
+		}
+	}
+	k.Clock.Advance(time.Minute)
+	k.Exec(`UPDATE withdrawals SET state = 'approved', handed_over_at = 0, handed_over_by = '', handed_over_key = '' WHERE id = $1`, w.ID)
+	found("made approved again")
+	p.HandOver(w.ID, "payment-0002", p.Details(w.ID)).OK()
+	found("handed over again")
+	k.Exec(`DELETE FROM approvals WHERE withdrawal_id = $1`, w.ID)
+	k.Exec(`DELETE FROM withdrawals WHERE id = $1`, w.ID)
+	if r, err := auditlog.Verify(t.Context(), k.App.DB, k.App.Engine.Keys, auditlog.Options{}); err != nil || len(r.Findings) < 2 {
+		t.Errorf("removed: %+v, %v", r, err)
+	}
 }

@@ -129,6 +129,11 @@ func (tx *Tx) HandOver(id, apiKey, key string) (bool, error) {
 		id, millis(tx.Now), apiKey, key)
 }
 
+// HandedOver reads what a withdrawal's row says of its state, and of when it was handed over.
+func (tx *Tx) HandedOver(id string) (state string, when time.Time, err error) {
+	return state, when, tx.row([]any{&state, at{&when}}, `SELECT state, handed_over_at FROM withdrawals WHERE id = $1`, id)
+}
+
 // SetHandOverUntil says until when an approved withdrawal may be handed over.
 func (tx *Tx) SetHandOverUntil(id string, until time.Time) error {
 	return tx.run(`UPDATE withdrawals SET hand_over_until = $2 WHERE id = $1`, id, millis(until))
