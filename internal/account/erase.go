@@ -45,6 +45,9 @@ func (s *Service) Erase(ctx context.Context, accountID string, withdrawals bool)
 		if !ok {
 			return refusal.New("conflict", "This account was erased on "+a.ErasedAt.Format("2 January 2006")+".")
 		}
+		if err := tx.EndSessions(accountID, ""); err != nil {
+			return err
+		}
 		return tx.Record(store.Event{AccountID: accountID, Kind: "account.erased", OK: true, Data: map[string]string{"withdrawals": kept, "by": "command"}})
 	})
 	if err != nil {

@@ -124,6 +124,13 @@ func TestAnErasedAccountLeavesNobodysDataBehind(t *testing.T) {
 		if err := k.App.Accounts.Erase(context.Background(), c.ID, true); err == nil {
 			t.Error("erased twice")
 		}
+		// The address is free for somebody new, who has nothing of the former account.
+		b := k.Browser()
+		v := b.Post("/v1/registrations", map[string]any{"email": c.Email, "password": c.Password}).Verification()
+		b.Codes(v.ID, map[string]string{"email": k.Code(c.Email)}).OK()
+		if body := string(b.Get("/v1/account").OK().Body); strings.Contains(body, c.ID) {
+			t.Error(body)
+		}
 		if err := k.App.Accounts.Erase(context.Background(), "acc_nobody", true); err == nil {
 			t.Error("nobody was erased")
 		}
@@ -161,7 +168,7 @@ func TestAnInterruptedErasureGoesOn(t *testing.T) {
 	if err := k.App.Accounts.GoOnErasing(context.Background()); err != nil {
 		t.Fatal(err)
 	}
-	if left := k.Query(`SELECT (SELECT count(*) FROM factors WHERE account_id = $1) + (SELECT count(*) FROM withdrawals WHERE account_id = $1) + (SELECT erasing FROM accounts WHERE id = $1)`, c.ID)[0]; left != "0" {
+	if left := k.Query(`SELECT (SELECT count(*) FROM passkeys WHERE account_id = $1) + (SELECT count(*) FROM withdrawals WHERE account_id = $1) + (SELECT erasing FROM accounts WHERE id = $1)`, c.ID)[0]; left != "0" {
 		t.Errorf("%s left", left)
 	}
 }

@@ -13,7 +13,6 @@ const eraseBatch = 500
 // goes within days by itself: verifications, budgets, sent messages (purge.go). Recordings are let go of, and deleted where they lie
 // by whoever sweeps them.
 var erasures = []string{
-	`DELETE FROM factors WHERE account_id = $1 AND kind IN (SELECT kind FROM factors WHERE account_id = $1 LIMIT $2)`,
 	`DELETE FROM former_emails WHERE id IN (SELECT id FROM former_emails WHERE account_id = $1 LIMIT $2)`,
 	`DELETE FROM devices WHERE account_id = $1 AND device_hash IN (SELECT device_hash FROM devices WHERE account_id = $1 LIMIT $2)`,
 	`DELETE FROM sessions WHERE account_id = $1 AND id IN (SELECT id FROM sessions WHERE account_id = $1 LIMIT $2)`,
@@ -37,12 +36,15 @@ var withdrawalErasures = []string{
 	`DELETE FROM withdrawals WHERE id IN (SELECT id FROM withdrawals WHERE account_id = $1 LIMIT $2)`,
 }
 
-// MarkErased empties an account's own row, and marks that the rest is to follow: false if it was erased before. From then on nobody
-// signs in to it, and nothing of it can be proven.
+// MarkErased empties an account's own row and takes its factors, and marks that the rest is to follow: false if it was erased before. From
+// then on nobody signs in to it, nothing of it can be proven, and its addresses are free.
 func (tx *Tx) MarkErased(id string, withdrawals bool) (bool, error) {
 	erasing := 1
 	if withdrawals {
 		erasing = 2
+	}
+	if err := tx.run(`DELETE FROM factors WHERE account_id = $1`, id); err != nil {
+		return false, err
 	}
 	return tx.once(`UPDATE accounts SET erased_at = $2, erasing = $4, handle = $3, name = '', locale = 'en', frozen = 1, password_hash = '', phrase_sealed = NULL,
 		hold_since = 0, hold_until = 0, hold_reason = '', passkeys = 0, powerful = 0, usable = 0, security_version = security_version + 1 WHERE id = $1 AND erased_at = 0`,
