@@ -35,15 +35,11 @@ Each command takes -h.
 `
 
 func main() {
-	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
-	defer stop()
-	// From the first signal on they have their usual effect again: a second one ends the program at once.
-	context.AfterFunc(ctx, stop)
+	ctx := untilSignalled()
 	if err := run(ctx, os.Args[1:], os.Stdout, os.Stderr); err != nil {
 		if !errors.Is(err, flag.ErrHelp) {
 			fmt.Fprintln(os.Stderr, "countersign:", err)
 		}
-		stop()
 		code := 1
 		if coded := new(exitError); errors.As(err, &coded) {
 			code = coded.code
@@ -59,6 +55,24 @@ type exitError struct {
 }
 
 func (e *exitError) Unwrap() error { return e.error }
+
+// untilSignalled is done at the first signal to stop. A second one has its usual effect: it ends the program at once, however soon it
+// comes after the first.
+func untilSignalled() context.Context {
+	ctx, cancel := context.WithCancel(context.Background())
+	signals := make(chan os.Signal, 2)
+	signal.Notify(signals, os.Interrupt, syscall.SIGTERM)
+	go func() {
+		<-signals
+		cancel()
+		again := <-signals
+		signal.Reset(os.Interrupt, syscall.SIGTERM)
+		if p, err := os.FindProcess(os.Getpid()); err != nil || p.Signal(again) != nil {
+			os.Exit(1)
+		}
+	}()
+	return ctx
+}
 
 func run(ctx context.Context, args []string, stdout, stderr io.Writer) error {
 	if len(args) == 0 {
