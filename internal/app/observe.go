@@ -3,6 +3,7 @@ package app
 import (
 	"context"
 
+	"countersign/internal/delivery"
 	"countersign/internal/observe"
 )
 
@@ -10,6 +11,11 @@ import (
 func (a *App) watch(o *observe.Observer) {
 	a.observer = o
 	a.DB.Observer, a.API.Observer, a.Engine.Meter, a.Worker.Observer = o, o, o, o
+	for _, c := range a.Worker.Carriers {
+		if r, is := c.(*delivery.Router); is {
+			r.Observer = o
+		}
+	}
 	o.Watch(observe.Sources{
 		UnderWay: a.API.UnderWay, Waiting: a.DB.Waiting, Hashing: a.hasher.Load, Behind: a.DB.Behind, Now: a.DB.Now,
 		Log: func(ctx context.Context) (observe.LogStatus, error) {
@@ -23,6 +29,12 @@ func (a *App) watch(o *observe.Observer) {
 				out[i] = observe.Backlog(b)
 			}
 			return out, err
+		},
+		Carriers: func() (out []observe.Carrier) {
+			for _, s := range delivery.Status(a.Worker.Carriers) {
+				out = append(out, observe.Carrier{Channel: s.Channel, Name: s.Name, Resting: s.Resting, Connected: s.Connected})
+			}
+			return out
 		},
 	})
 }

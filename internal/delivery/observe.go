@@ -17,10 +17,11 @@ type Named interface{ Name() string }
 
 // What comes of an attempt.
 const (
-	wasSent    = "sent"
-	wasRefused = "refused" // for good
-	hasFailed  = "failed"  // and is tried again
-	hadExpired = "expired" // before it was tried
+	wasSent     = "sent"
+	wasRefused  = "refused"  // for good
+	wasDeclined = "declined" // by this carrier, now
+	hasFailed   = "failed"   // and is tried again
+	hadExpired  = "expired"  // before it was tried
 )
 
 func came(err error) string {
@@ -29,12 +30,18 @@ func came(err error) string {
 		return wasSent
 	case errors.Is(err, ErrPermanent):
 		return wasRefused
+	case errors.Is(err, ErrElsewhere):
+		return wasDeclined
 	}
 	return hasFailed
 }
 
 func (w *Worker) observe(ctx context.Context, item Item, by Receipt, what string, began time.Time) {
 	if w.Observer == nil {
+		return
+	}
+	// A router tells of each carrier that it asked: here only the last would be known, and none where none took the message.
+	if _, tells := w.Carriers[item.Message.Channel].(*Router); tells && what != hadExpired {
 		return
 	}
 	name := by.Carrier

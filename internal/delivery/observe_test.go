@@ -60,3 +60,22 @@ func TestEveryAttemptIsToldWithItsCarrierAndOutcomeAndDecoysAreNot(t *testing.T)
 		}
 	})
 }
+
+func TestEveryCarrierThatWasAskedIsTold(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		o := newOutbox(t)
+		o.queue("taken", ChannelSMS, time.Hour)
+		down, elsewhere := newMoody(errDown), newMoody(fmt.Errorf("full: %w", ErrElsewhere))
+		r := route(t, nil, nil, down, elsewhere, newMoody(nil))
+		w, told := newWorker(o, &carrierFunc{}, nil), &attempts{all: map[string]int{}}
+		w.Carriers[ChannelSMS] = r
+		w.Observer, r.Observer = told, told
+		if _, err := w.Drain(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		want := map[string]int{"sms by a: failed after 0s": 1, "sms by b: declined after 0s": 1, "sms by c: sent after 0s": 1}
+		if !maps.Equal(told.all, want) {
+			t.Errorf("told %v, want %v", told.all, want)
+		}
+	})
+}

@@ -32,6 +32,8 @@ type Router struct {
 	routes map[string][]*member
 	now    func() time.Time
 	logger *slog.Logger
+	// Observer is told of every attempt of each carrier; nil where nobody wants to know. It is set before the first Send.
+	Observer Observer
 }
 
 type member struct {
@@ -154,6 +156,7 @@ func (r *Router) try(ctx context.Context, one *member, m Message) (receipt Recei
 	short := limited && time.Until(deadline) < one.Timeout
 	attempt, cancel := context.WithTimeout(ctx, one.Timeout)
 	defer cancel()
+	began := time.Now() //nolint:forbidigo // a duration, not a time that rules depend on
 	receipt, err = call(attempt, one.Carrier, m)
 	o := outage
 	switch {
@@ -162,6 +165,9 @@ func (r *Router) try(ctx context.Context, one *member, m Message) (receipt Recei
 	case errors.Is(ctx.Err(), context.Canceled), short && attempt.Err() != nil:
 		// The process stops, or the carriers before took the time.
 		o = unclear
+	}
+	if r.Observer != nil && o != unclear {
+		r.Observer.Attempted(ctx, r.channel, one.Name, came(err), began, time.Since(began))
 	}
 	reason := ""
 	if err != nil {

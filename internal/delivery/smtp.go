@@ -210,7 +210,8 @@ func (s *SMTP) compose(m Message) (*mail.Msg, error) {
 
 // smtpError keeps of an error what may be logged: servers like to repeat the recipient. It is permanent if the server
 // refused this recipient or this message, and not if it is about us (who we are, what we may): an operator can mend that. Another
-// server may take what this one put off, or refused by its policy; a recipient whose mailbox is full says nothing against the server.
+// server may take what this one put off, or refused by its policy, its limits or its protocol (RFC 3463: 5.7, 5.3, 5.5); a recipient whose
+// mailbox is full (5.2.2) is so for a while, and says nothing against the server.
 func smtpError(err error) error {
 	var refused *mail.SendError
 	if !errors.As(err, &refused) {
@@ -223,10 +224,19 @@ func smtpError(err error) error {
 	switch {
 	case code < 400 || code > 599 || !aboutIt || aboutUs:
 		return errors.New(text)
-	case code >= 500 && !strings.HasPrefix(enhanced, "5.7."):
+	case code >= 500 && !forNow(code, enhanced):
 		return fmt.Errorf("%s: %w", text, ErrPermanent)
 	}
 	return fmt.Errorf("%s: %w", text, ErrElsewhere)
+}
+
+// forNow tells whether a refusal is one that another server, or a later day, may lift. Without an enhanced status the code says as much:
+// 552 is a full mailbox, 500 to 504 are words of the protocol that the server does not know.
+func forNow(code int, enhanced string) bool {
+	if enhanced == "" {
+		return code == 552 || code >= 500 && code <= 504
+	}
+	return enhanced == "5.2.2" || slices.ContainsFunc([]string{"5.3.", "5.5.", "5.7."}, func(class string) bool { return strings.HasPrefix(enhanced, class) })
 }
 
 // dialer remembers its connection: when a handshake fails the library lets go of it without closing it.

@@ -391,14 +391,19 @@ func TestSMTPTellsForGoodFromForNow(t *testing.T) {
 		server          *mailServer
 		permanent, away bool
 	}{
-		"no such mailbox": {&mailServer{refusal: &smtp.SMTPError{Code: 550, EnhancedCode: smtp.EnhancedCode{5, 1, 1}, Message: "<a@b.example> unknown"}}, true, false},
-		"mailbox full":    {&mailServer{refusal: &smtp.SMTPError{Code: 452, EnhancedCode: smtp.EnhancedCode{4, 2, 2}, Message: "<a@b.example> is full"}}, false, true},
-		"message refused": {&mailServer{dataFail: &smtp.SMTPError{Code: 554, EnhancedCode: smtp.EnhancedCode{5, 6, 0}, Message: "no 482913"}}, true, false},
-		"may not relay":   {&mailServer{refusal: &smtp.SMTPError{Code: 550, EnhancedCode: smtp.EnhancedCode{5, 7, 1}, Message: "relaying denied"}}, false, true},
-		"greylisted":      {&mailServer{dataFail: &smtp.SMTPError{Code: 451, EnhancedCode: smtp.EnhancedCode{4, 7, 1}, Message: "later"}}, false, true},
-		"disk full":       {&mailServer{dataFail: &smtp.SMTPError{Code: 452, EnhancedCode: smtp.EnhancedCode{4, 3, 1}, Message: "no room"}}, false, false},
-		"shutting down":   {&mailServer{refusal: &smtp.SMTPError{Code: 421, EnhancedCode: smtp.EnhancedCode{4, 2, 1}, Message: "bye"}}, false, false},
-		"must sign in":    {&mailServer{needAuth: true}, false, false},
+		"no such mailbox":  {&mailServer{refusal: &smtp.SMTPError{Code: 550, EnhancedCode: smtp.EnhancedCode{5, 1, 1}, Message: "<a@b.example> unknown"}}, true, false},
+		"mailbox full":     {&mailServer{refusal: &smtp.SMTPError{Code: 452, EnhancedCode: smtp.EnhancedCode{4, 2, 2}, Message: "<a@b.example> is full"}}, false, true},
+		"quota is used up": {&mailServer{refusal: &smtp.SMTPError{Code: 552, EnhancedCode: smtp.EnhancedCode{5, 2, 2}, Message: "<a@b.example> over quota"}}, false, true},
+		"over quota, old":  {&mailServer{dataFail: &smtp.SMTPError{Code: 552, EnhancedCode: smtp.NoEnhancedCode, Message: "over quota"}}, false, true},
+		"switched off":     {&mailServer{refusal: &smtp.SMTPError{Code: 550, EnhancedCode: smtp.EnhancedCode{5, 2, 1}, Message: "<a@b.example> disabled"}}, true, false},
+		"too big for it":   {&mailServer{dataFail: &smtp.SMTPError{Code: 552, EnhancedCode: smtp.EnhancedCode{5, 3, 4}, Message: "too big"}}, false, true},
+		"out of sequence":  {&mailServer{refusal: &smtp.SMTPError{Code: 503, EnhancedCode: smtp.EnhancedCode{5, 5, 1}, Message: "not now"}}, false, true},
+		"message refused":  {&mailServer{dataFail: &smtp.SMTPError{Code: 554, EnhancedCode: smtp.EnhancedCode{5, 6, 0}, Message: "no 482913"}}, true, false},
+		"may not relay":    {&mailServer{refusal: &smtp.SMTPError{Code: 550, EnhancedCode: smtp.EnhancedCode{5, 7, 1}, Message: "relaying denied"}}, false, true},
+		"greylisted":       {&mailServer{dataFail: &smtp.SMTPError{Code: 451, EnhancedCode: smtp.EnhancedCode{4, 7, 1}, Message: "later"}}, false, true},
+		"disk full":        {&mailServer{dataFail: &smtp.SMTPError{Code: 452, EnhancedCode: smtp.EnhancedCode{4, 3, 1}, Message: "no room"}}, false, false},
+		"shutting down":    {&mailServer{refusal: &smtp.SMTPError{Code: 421, EnhancedCode: smtp.EnhancedCode{4, 2, 1}, Message: "bye"}}, false, false},
+		"must sign in":     {&mailServer{needAuth: true}, false, false},
 	}
 	for name, c := range cases {
 		t.Run(name, func(t *testing.T) {

@@ -83,7 +83,8 @@ func TestCarriersThatHangSlowNobody(t *testing.T) {
 
 func TestTheCheckShowsWhichCarrierRests(t *testing.T) {
 	t.Parallel()
-	k := testkit.New(t, func(c *app.Config) {
+	outside := watchFromOutside(t, false)
+	k := testkit.New(t, outside.watches, func(c *app.Config) {
 		away := &stuck{Carrier: c.Carriers[delivery.ChannelSMS]}
 		away.hangs.Store(true)
 		setup := delivery.Setup{SMS: []delivery.Member{{Name: "away", Carrier: away, Timeout: time.Millisecond}, {Name: "well", Carrier: c.Carriers[delivery.ChannelSMS]}}}
@@ -109,6 +110,17 @@ func TestTheCheckShowsWhichCarrierRests(t *testing.T) {
 	}
 	if after := check(o); after["carrier/sms/away"] != "warn" || after["carrier/sms/well"] != "ok" || after["spending"] != "warn" {
 		t.Errorf("%v", after)
+	}
+	metrics := outside.scrape()
+	for name, want := range map[string]string{
+		`countersign_carrier_resting{carrier="away",channel="sms"}`:                   "1",
+		`countersign_carrier_resting{carrier="well",channel="sms"}`:                   "0",
+		`countersign_deliveries_total{carrier="away",channel="sms",outcome="failed"}`: "5",
+		`countersign_deliveries_total{carrier="well",channel="sms",outcome="sent"}`:   "5",
+	} {
+		if got := series(metrics, name); got != want {
+			t.Errorf("%s is %q, want %s", name, got, want)
+		}
 	}
 }
 

@@ -78,8 +78,10 @@ func newMetrics(build string) *metrics {
 		}
 	}
 
-	m.deliveries = m.counter("countersign_deliveries_total", "Attempts to send a message, by carrier and outcome: sent, failed (it is tried again), refused (it is not), expired.", "channel", "carrier", "outcome")
+	m.deliveries = m.counter("countersign_deliveries_total", "Attempts to send a message, by carrier and outcome: sent, failed (the carrier did not answer, or could not), declined (it did, and did not take this message now), refused (for good), expired. A message that three carriers were asked to take counts three times.", "channel", "carrier", "outcome")
 	m.sending = m.histogram("countersign_delivery_duration_seconds", "How long carriers took to take a message or not.", sendingBuckets, "channel", "carrier")
+	m.define("countersign_carrier_resting", "gauge", "Whether the carrier is rested by this copy, as it failed too often in a row: 1 or 0.", "channel", "carrier")
+	m.define("countersign_carrier_connected", "gauge", "Whether this copy has its connection to the carrier, for those that keep one: 1 or 0.", "channel", "carrier")
 	m.define("countersign_outbox_messages", "gauge", "Messages that wait to be sent. Every copy of the service says the same.", "channel")
 	m.define("countersign_outbox_oldest_age_seconds", "gauge", "How long the message has waited that was queued first.", "channel")
 
@@ -169,7 +171,16 @@ type Sources struct {
 	Backlog func(context.Context) ([]Backlog, error)
 	// Log is how far the audit log's tree is.
 	Log func(context.Context) (LogStatus, error)
-	Now func() time.Time
+	// Carriers are how the carriers fare in this process.
+	Carriers func() []Carrier
+	Now      func() time.Time
+}
+
+// Carrier is how one carrier fares. Connected is nil for those that keep no connection.
+type Carrier struct {
+	Channel, Name string
+	Resting       bool
+	Connected     *bool
 }
 
 // Backlog is what waits in the outbox for one channel.
@@ -228,6 +239,9 @@ func (o *Observer) Watch(s Sources) {
 			up:       prometheus.NewDesc("countersign_database_up", m.help("countersign_database_up"), nil, nil),
 			messages: prometheus.NewDesc("countersign_outbox_messages", m.help("countersign_outbox_messages"), []string{"channel"}, nil),
 			oldest:   prometheus.NewDesc("countersign_outbox_oldest_age_seconds", m.help("countersign_outbox_oldest_age_seconds"), []string{"channel"}, nil)})
+		m.registry.MustRegister(&fleet{carriers: s.Carriers,
+			resting:   prometheus.NewDesc("countersign_carrier_resting", m.help("countersign_carrier_resting"), []string{"channel", "carrier"}, nil),
+			connected: prometheus.NewDesc("countersign_carrier_connected", m.help("countersign_carrier_connected"), []string{"channel", "carrier"}, nil)})
 	}
 }
 
@@ -280,6 +294,33 @@ func (b *backlog) Collect(to chan<- prometheus.Metric) {
 		}
 		to <- prometheus.MustNewConstMetric(b.messages, prometheus.GaugeValue, float64(f.Messages), channel)
 		to <- prometheus.MustNewConstMetric(b.oldest, prometheus.GaugeValue, age, channel)
+	}
+}
+
+// fleet asks how the carriers fare whenever somebody looks.
+type fleet struct {
+	carriers           func() []Carrier
+	resting, connected *prometheus.Desc
+}
+
+func (f *fleet) Describe(to chan<- *prometheus.Desc) {
+	to <- f.resting
+	to <- f.connected
+}
+
+func (f *fleet) Collect(to chan<- prometheus.Metric) {
+	say := func(what *prometheus.Desc, is bool, c Carrier) {
+		value := 0.0
+		if is {
+			value = 1
+		}
+		to <- prometheus.MustNewConstMetric(what, prometheus.GaugeValue, value, c.Channel, c.Name)
+	}
+	for _, c := range f.carriers() {
+		say(f.resting, c.Resting, c)
+		if c.Connected != nil {
+			say(f.connected, *c.Connected, c)
+		}
 	}
 }
 

@@ -208,4 +208,4 @@ func Names() []string {
 	return slices.Compact(out)
 }
 
-var _ prometheus.Collector = (*backlog)(nil)
+var _, _ prometheus.Collector = (*backlog)(nil), (*fleet)(nil)
