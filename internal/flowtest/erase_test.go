@@ -173,6 +173,29 @@ func TestAnInterruptedErasureGoesOn(t *testing.T) {
 	}
 }
 
+func TestWhatHappensAfterAnErasureStaysTold(t *testing.T) {
+	t.Parallel()
+	k := testkit.New(t)
+	c, w := lived(k)
+	if err := k.App.Accounts.Erase(context.Background(), c.ID, false); err != nil {
+		t.Fatal(err)
+	}
+	// Before the erasure has its place, so that both get theirs together.
+	p := k.Payout()
+	p.HandOver(w.ID, "payment-once-more", p.Details(w.ID)).Refused("withdrawal_not_approved")
+	sound(k)
+	if err := k.App.Accounts.GoOnErasing(context.Background()); err != nil {
+		t.Fatal(err)
+	}
+	sound(k)
+	if got := k.Query(`SELECT kind FROM audit_events WHERE account_id = $1 AND redacted_at = 0 ORDER BY id`, c.ID); strings.Join(got, " ") != "account.erased hand_over.refused" {
+		t.Errorf("%v", got)
+	}
+	if left := k.Query(`SELECT erasing FROM accounts WHERE id = $1`, c.ID)[0]; left != "0" {
+		t.Error("the erasure is not at its end")
+	}
+}
+
 func TestDecidedWithdrawalsGoWhenTheirTimeIsOver(t *testing.T) {
 	t.Parallel()
 	k := testkit.New(t, func(c *app.Config) { c.WithdrawalRetention = 30 * 24 * time.Hour; c.HandOverLife = 720 * time.Hour })

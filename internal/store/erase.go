@@ -67,12 +67,14 @@ func (tx *Tx) EraseSome(id string) (more bool, err error) {
 			return true, err
 		}
 	}
-	n, err := tx.affect(redact+`WHERE id IN (SELECT id FROM audit_events WHERE account_id = $2 AND leaf <> -1 AND redacted_at = 0 AND kind <> 'account.erased' LIMIT $3)`, millis(tx.Now), id, eraseBatch)
+	// The entry permits to redact what comes before it; what comes after, such as a refusal of the payout system, is kept like other events.
+	n, err := tx.affect(redact+`WHERE id IN (SELECT id FROM audit_events WHERE account_id = $2 AND leaf <> -1 AND redacted_at = 0
+		AND leaf < (SELECT max(leaf) FROM audit_events WHERE account_id = $2 AND kind = 'account.erased') LIMIT $3)`, millis(tx.Now), id, eraseBatch)
 	if err != nil || n == eraseBatch {
 		return true, err
 	}
 	// Events that the tree does not have yet are for the next time.
-	return false, tx.run(`UPDATE accounts SET erasing = 0 WHERE id = $1 AND NOT EXISTS (SELECT 1 FROM audit_events WHERE account_id = $1 AND leaf = -1 AND kind <> 'account.erased')`, id)
+	return false, tx.run(`UPDATE accounts SET erasing = 0 WHERE id = $1 AND NOT EXISTS (SELECT 1 FROM audit_events WHERE account_id = $1 AND leaf = -1)`, id)
 }
 
 // Erasing are accounts of which something may be left, 100 at most.
