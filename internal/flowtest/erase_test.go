@@ -225,6 +225,27 @@ func TestDecidedWithdrawalsGoWhenTheirTimeIsOver(t *testing.T) {
 	sound(k)
 }
 
+func TestARuleThatIsTakenAwayLeavesItsEventsToTheOthers(t *testing.T) {
+	t.Parallel()
+	const day = 24 * time.Hour
+	k := testkit.New(t)
+	k.Full().Do(policy.SetPhrase, "", "violet accordion")
+	sound(k)
+	k.Clock.Advance(91 * day)
+	for _, step := range []struct {
+		rules store.Retention
+		left  string
+	}{{store.Retention{"login": 365 * day, "": 90 * day}, "login"}, {store.Retention{"": 90 * day}, ""}} {
+		if err := k.App.DB.Retain(context.Background(), step.rules); err != nil {
+			t.Fatal(err)
+		}
+		sound(k)
+		if got := strings.Join(k.Query(`SELECT DISTINCT kind FROM audit_events WHERE browser <> '' AND kind <> 'passkey.created'`), " "); got != step.left {
+			t.Errorf("%v leaves %q, want %q", step.rules, got, step.left)
+		}
+	}
+}
+
 func TestEventsKeepWhatTheyTellForAsLongAsTheirKindIsKept(t *testing.T) {
 	t.Parallel()
 	const day = 24 * time.Hour

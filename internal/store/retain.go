@@ -2,6 +2,9 @@ package store
 
 import (
 	"context"
+	"crypto/sha256"
+	"encoding/binary"
+	"errors"
 	"maps"
 	"slices"
 	"strings"
@@ -43,6 +46,9 @@ const retainBatch = 1000
 // Retain redacts events whose time is over. An event of its own, log.redacted, tells which and until when, so that those who verify the
 // log know what may be missing.
 func (db *DB) Retain(ctx context.Context, r Retention) error {
+	if err := db.Update(ctx, func(tx *Tx) error { return tx.beginAgain(r) }); err != nil {
+		return err
+	}
 	for _, name := range slices.Sorted(maps.Keys(r)) {
 		for more := true; more; {
 			err := db.Update(ctx, func(tx *Tx) (err error) {
@@ -55,6 +61,22 @@ func (db *DB) Retain(ctx context.Context, r Retention) error {
 		}
 	}
 	return nil
+}
+
+// beginAgain lets every rule begin at the oldest event once the names have changed: a rule may now count for kinds that it has passed over.
+func (tx *Tx) beginAgain(r Retention) error {
+	const names = "retention"
+	sum := sha256.Sum256([]byte(strings.Join(slices.Sorted(maps.Keys(r)), " ")))
+	now := int64(binary.BigEndian.Uint64(sum[:]))
+	var before int64
+	err := tx.row([]any{&before}, `SELECT value FROM settings WHERE name = $1`, names)
+	if err != nil && !errors.Is(err, ErrNotFound) || err == nil && before == now {
+		return err
+	}
+	if err := tx.run(`DELETE FROM settings WHERE name LIKE 'retained:%'`); err != nil {
+		return err
+	}
+	return tx.run(`INSERT INTO settings (name, value) VALUES ($1, $2) ON CONFLICT (name) DO UPDATE SET value = excluded.value`, names, now)
 }
 
 // retain goes on where the rule has come to, which settings keep.
