@@ -238,15 +238,25 @@ func (v *rowCheck) leaf(leaf int64, entry []byte) error {
 		v.report.found(Finding{What: "a row was edited", Leaf: leaf, ID: r.ID, Kind: r.Kind, Detail: strings.Join(differs, ", ")})
 		return nil
 	}
-	if err := v.handOver(r); err != nil {
+	if err := v.ended(r); err != nil {
 		return err
 	}
 	return v.approval(r)
 }
 
-// handOver compares a withdrawal with the event that says it was handed over: one that was made approved again would be paid twice.
-func (v *rowCheck) handOver(r *store.LogRow) error {
-	if r.Kind != "withdrawal.handed_over" || !r.OK {
+// ends are the kinds of events that end a withdrawal, and the states that they leave it in.
+var ends = map[string]string{
+	"withdrawal.handed_over": store.HandedOver,
+	"withdrawal.declined":    store.Declined,
+	"withdrawal.cancelled":   store.Cancelled,
+	"withdrawal.expired":     store.Expired,
+}
+
+// ended compares a withdrawal with the event that says how it ended: one that was made approved again would be paid twice, or although it
+// was stopped.
+func (v *rowCheck) ended(r *store.LogRow) error {
+	end, is := ends[r.Kind]
+	if !is || !r.OK {
 		return nil
 	}
 	data, err := parseObject([]byte(r.Data))
@@ -262,8 +272,8 @@ func (v *rowCheck) handOver(r *store.LogRow) error {
 		}
 	case err != nil:
 		return err
-	case state != store.HandedOver || !at.Equal(r.At):
-		v.report.found(Finding{What: "a withdrawal that was handed over was changed", Leaf: r.Leaf, ID: r.ID, Kind: r.Kind, Detail: data["withdrawal"] + " is " + state + ": look whether it was paid twice"})
+	case state != end || end == store.HandedOver && !at.Equal(r.At):
+		v.report.found(Finding{What: "a withdrawal that had ended was changed", Leaf: r.Leaf, ID: r.ID, Kind: r.Kind, Detail: data["withdrawal"] + " is " + state + ": look whether it was paid, and how often"})
 	}
 	return nil
 }
@@ -345,6 +355,9 @@ func (v *rowCheck) outside() error {
 			switch {
 			case r.Leaf == store.Unsequenced && ours:
 				v.report.Waiting++
+				if err := v.ended(r); err != nil {
+					return err
+				}
 				if err := v.approval(r); err != nil {
 					return err
 				}

@@ -310,11 +310,31 @@ func TestAWithdrawalThatWasMadeToBePaidTwiceIsFound(t *testing.T) {
 	k.Clock.Advance(time.Minute)
 	k.Exec(`UPDATE withdrawals SET state = 'approved', handed_over_at = 0, handed_over_by = '', handed_over_key = '' WHERE id = $1`, w.ID)
 	found("made approved again")
-	p.HandOver(w.ID, "payment-0002", p.Details(w.ID)).OK()
-	found("handed over again")
+	p.HandOver(w.ID, "payment-0002", p.Details(w.ID)).Refused("approval_invalid")
+	found("not handed over again")
 	k.Exec(`DELETE FROM approvals WHERE withdrawal_id = $1`, w.ID)
 	k.Exec(`DELETE FROM withdrawals WHERE id = $1`, w.ID)
 	if r, err := auditlog.Verify(t.Context(), k.App.DB, k.App.Engine.Keys, auditlog.Options{}); err != nil || len(r.Findings) < 2 {
 		t.Errorf("removed: %+v, %v", r, err)
+	}
+}
+
+// A freeze or a deadline has stopped it, and its amount is back on the balance: making it approved again in the database pays nobody.
+func TestAWithdrawalThatWasStoppedIsNotHandedOver(t *testing.T) {
+	t.Parallel()
+	k := testkit.New(t)
+	c, p := k.Full(), k.Payout()
+	w := approved(c, "20")
+	details := p.Details(w.ID)
+	k.Clock.Advance(25 * time.Hour)
+	if n, err := k.App.Withdrawals.ExpireOverdue(t.Context()); n != 1 || err != nil {
+		t.Fatalf("%d, %v", n, err)
+	}
+	sound(k)
+	k.Exec(`UPDATE withdrawals SET state = 'approved', hand_over_until = $1 WHERE id = $2`, k.Clock.Now().Add(time.Hour).UnixMilli(), w.ID)
+	p.HandOver(w.ID, "payment-0001", details).Refused("approval_invalid")
+	r, err := auditlog.Verify(t.Context(), k.App.DB, k.App.Engine.Keys, auditlog.Options{})
+	if err != nil || len(r.Findings) != 1 || !strings.Contains(r.Findings[0].String(), w.ID+" is approved") {
+		t.Errorf("%+v, %v", r, err)
 	}
 }

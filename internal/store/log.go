@@ -280,6 +280,11 @@ func (tx *Tx) EventsOfAccount(accountID string, after int64, limit int) ([]LogRo
 	return rows(tx, (*LogRow).fields, `SELECT `+logColumns+` FROM audit_events WHERE account_id = $1 AND id > $2 ORDER BY id LIMIT $3`, accountID, after, limit)
 }
 
+// EndsOfWithdrawals reads the events that say how an account's withdrawals ended.
+func (tx *Tx) EndsOfWithdrawals(accountID string) ([]LogRow, error) {
+	return rows(tx, (*LogRow).fields, `SELECT `+logColumns+` FROM audit_events WHERE account_id = $1 AND kind IN ('withdrawal.handed_over', 'withdrawal.declined', 'withdrawal.cancelled', 'withdrawal.expired') ORDER BY id`, accountID)
+}
+
 // Tile reads a tile: of hashes from level 0 on, of entries at level -1. ErrNotFound where there is none.
 func (tx *Tx) Tile(level int, number int64) (width int, data []byte, err error) {
 	return width, data, tx.row([]any{&width, &data}, `SELECT width, data FROM log_tiles WHERE level = $1 AND number = $2`, level, number)

@@ -213,6 +213,9 @@ func (s *Service) consume(tx *store.Tx, apiKey *store.APIKey, key string, w *sto
 	if err := s.genuine(tx, w, approved); err != nil {
 		return err
 	}
+	if err := s.ended(tx, w); err != nil {
+		return err
+	}
 	ok, err := tx.HandOver(w.ID, apiKey.ID, key)
 	if err != nil {
 		return err
@@ -223,6 +226,24 @@ func (s *Service) consume(tx *store.Tx, apiKey *store.APIKey, key string, w *sto
 	return tx.Record(store.Event{AccountID: w.AccountID, Kind: "withdrawal.handed_over", OK: true, Internal: apiKey.ID,
 		Data: map[string]string{"withdrawal": w.ID, "asset": w.Asset, "amount": w.Amount, "by": "payout"}})
 }
+
+// ended refuses what has ended by the word of an event, whatever its row says by now: whoever made it approved again would have it paid
+// twice, or paid although it was stopped.
+func (s *Service) ended(tx *store.Tx, w *store.Withdrawal) error {
+	events, err := tx.EndsOfWithdrawals(w.AccountID)
+	if err != nil {
+		return err
+	}
+	for i := range events {
+		var data map[string]string
+		if err := json.Unmarshal([]byte(events[i].Data), &data); err == nil && data["withdrawal"] == w.ID && events[i].OK && events[i].Ours(s.Engine.Keys) {
+			return errNotGenuine
+		}
+	}
+	return nil
+}
+
+var errNotGenuine = refusal.New("approval_invalid", "The approval of this withdrawal does not hold. Pay nothing; run `countersign audit verify`.")
 
 // genuine asks the document itself whether these details were approved, and by a key that was registered here for this account: a row
 // that somebody edited in the database pays nobody.
@@ -241,7 +262,7 @@ func (s *Service) genuine(tx *store.Tx, w *store.Withdrawal, approved []byte) er
 			return nil
 		}
 	}
-	return refusal.New("approval_invalid", "The approval of this withdrawal does not hold. Pay nothing; run `countersign audit verify`.")
+	return errNotGenuine
 }
 
 // registered tells whether the passkey that approved was created here, by the event of its creation, which nobody can write without
