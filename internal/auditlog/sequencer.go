@@ -77,6 +77,7 @@ func (l *Log) sequence(tx *store.Tx) (int, error) {
 		return 0, err
 	}
 	var entries [][]byte
+	var refused []int64
 	for i := range waiting {
 		r := &waiting[i]
 		if !r.Ours(l.Keys) {
@@ -84,9 +85,7 @@ func (l *Log) sequence(tx *store.Tx) (int, error) {
 			if err := tx.RefuseRow(r.ID); err != nil {
 				return 0, err
 			}
-			if err := tx.Record(store.Event{Kind: "log.refused", Data: map[string]string{"event": strconv.FormatInt(r.ID, 10)}}); err != nil {
-				return 0, err
-			}
+			refused = append(refused, r.ID)
 			continue
 		}
 		entry := Entry(r)
@@ -100,6 +99,12 @@ func (l *Log) sequence(tx *store.Tx) (int, error) {
 			return 0, err
 		}
 		if err := t.write(entries); err != nil {
+			return 0, err
+		}
+	}
+	// Not before the others have their places: whoever chose the ids of rows decides whether a new one comes among them.
+	for _, id := range refused {
+		if err := tx.Record(store.Event{Kind: "log.refused", Data: map[string]string{"event": strconv.FormatInt(id, 10)}}); err != nil {
 			return 0, err
 		}
 	}

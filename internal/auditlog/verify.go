@@ -37,7 +37,7 @@ func (f Finding) String() string {
 	if f.Leaf >= 0 {
 		text += fmt.Sprintf(", leaf %d", f.Leaf)
 	}
-	if f.ID >= 0 {
+	if f.ID != -1 {
 		text += fmt.Sprintf(", event %d", f.ID)
 	}
 	if f.Kind != "" {

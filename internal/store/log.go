@@ -280,6 +280,11 @@ func (tx *Tx) EventsOfAccount(accountID string, after int64, limit int) ([]LogRo
 	return rows(tx, (*LogRow).fields, `SELECT `+logColumns+` FROM audit_events WHERE account_id = $1 AND id > $2 ORDER BY id LIMIT $3`, accountID, after, limit)
 }
 
+// CountEvents tells how many there are, at whatever place.
+func (tx *Tx) CountEvents() (n int64, err error) {
+	return n, tx.row([]any{&n}, `SELECT count(*) FROM audit_events`)
+}
+
 // EndsOfWithdrawals reads the events that say how an account's withdrawals ended.
 func (tx *Tx) EndsOfWithdrawals(accountID string) ([]LogRow, error) {
 	return rows(tx, (*LogRow).fields, `SELECT `+logColumns+` FROM audit_events WHERE account_id = $1 AND kind IN ('withdrawal.handed_over', 'withdrawal.declined', 'withdrawal.cancelled', 'withdrawal.expired') ORDER BY id`, accountID)
