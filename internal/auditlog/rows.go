@@ -5,6 +5,7 @@ import (
 	"context"
 	"crypto/sha256"
 	"encoding/base64"
+	"encoding/hex"
 	"errors"
 	"fmt"
 	"math"
@@ -61,6 +62,9 @@ func Verify(ctx context.Context, db *store.DB, keys *secret.Keys, o Options) (r 
 			return err
 		}
 		if err := v.outside(); err != nil {
+			return err
+		}
+		if err := v.apiKeys(); err != nil {
 			return err
 		}
 		return v.approvals()
@@ -381,6 +385,53 @@ func (v *rowCheck) outside() error {
 		v.report.wrong("rows that have neither a place nor wait for one", "%d rows more than were read", n-v.read)
 	}
 	return err
+}
+
+// apiKeys compares the keys of the payout systems with the events of their creation and their end: who has the database could give
+// himself one.
+func (v *rowCheck) apiKeys() error {
+	// Of a redacted event its time alone is left, which is that of the key's row.
+	hashes, redacted, revoked := map[string]string{}, map[int64]bool{}, map[string]bool{}
+	for _, kind := range []string{"api_key.created", "api_key.revoked"} {
+		events, err := v.tx.EventsOfKind(kind)
+		if err != nil {
+			return err
+		}
+		for i := range events {
+			r := &events[i]
+			data, err := parseObject([]byte(r.Data))
+			switch {
+			case err != nil || !r.OK || r.Leaf < 0 && r.Leaf != store.Unsequenced:
+			case kind == "api_key.revoked":
+				revoked[data["api_key"]] = true
+			case !r.RedactedAt.IsZero():
+				redacted[r.At.UnixMilli()] = true
+			default:
+				hashes[data["api_key"]] = r.Internal
+			}
+		}
+	}
+	const page = 500
+	for after := ""; ; {
+		keys, err := v.tx.APIKeyRows(after, page)
+		if err != nil {
+			return err
+		}
+		for _, k := range keys {
+			after = k.ID
+			switch hash, known := hashes[k.ID]; {
+			case known && hash != hex.EncodeToString(k.SecretHash):
+				v.report.wrong("an API key was put in another's place", "%s", k.ID)
+			case !known && !redacted[k.CreatedAt.UnixMilli()]:
+				v.report.wrong("an API key that the log does not know", "%s", k.ID)
+			case revoked[k.ID] && k.RevokedAt.IsZero():
+				v.report.wrong("an API key that was revoked opens again", "%s", k.ID)
+			}
+		}
+		if len(keys) < page {
+			return nil
+		}
+	}
 }
 
 // approvals looks for records of approvals of which the log knows nothing.

@@ -338,3 +338,29 @@ func TestAWithdrawalThatWasStoppedIsNotHandedOver(t *testing.T) {
 		t.Errorf("%+v, %v", r, err)
 	}
 }
+
+// Somebody who has the database can give himself a key; the log tells.
+func TestAnAPIKeyThatSomebodyPutIntoTheDatabaseIsFound(t *testing.T) {
+	t.Parallel()
+	k := testkit.New(t)
+	p, gone := k.Payout(), k.Payout()
+	if err := k.App.Withdrawals.RevokeAPIKey(t.Context(), gone.ID); err != nil {
+		t.Fatal(err)
+	}
+	sound(k)
+	hash := k.Bytes(`'0123456789abcdef'`)
+	for _, bend := range []struct{ change, back, want string }{
+		{`INSERT INTO api_keys (id, secret_hash, name, created_at) VALUES ('key_forged', ` + hash + `, 'Payouts', 1)`, `DELETE FROM api_keys WHERE id = 'key_forged'`, "an API key that the log does not know: key_forged"},
+		{`UPDATE api_keys SET revoked_at = 0 WHERE id = '` + gone.ID + `'`, `UPDATE api_keys SET revoked_at = 1 WHERE id = '` + gone.ID + `'`, "an API key that was revoked opens again: " + gone.ID},
+		{`UPDATE api_keys SET secret_hash = ` + hash + ` WHERE id = '` + p.ID + `'`, "", "an API key was put in another's place: " + p.ID},
+	} {
+		k.Exec(bend.change)
+		r, err := auditlog.Verify(t.Context(), k.App.DB, k.App.Engine.Keys, auditlog.Options{})
+		if err != nil || len(r.Findings) != 1 || r.Findings[0].String() != bend.want {
+			t.Errorf("want %q: %+v, %v", bend.want, r, err)
+		}
+		if bend.back != "" {
+			k.Exec(bend.back)
+		}
+	}
+}

@@ -37,6 +37,19 @@ func (tx *Tx) APIKeys() ([]APIKey, error) {
 	return rows(tx, (*APIKey).fields, `SELECT `+apiKeyColumns+` FROM api_keys ORDER BY id LIMIT 1000`)
 }
 
+// APIKeyRow is a key with what the log says of it.
+type APIKeyRow struct {
+	ID                   string
+	SecretHash           []byte
+	CreatedAt, RevokedAt time.Time
+}
+
+// APIKeyRows reads keys by their ids, after the one named; "" begins.
+func (tx *Tx) APIKeyRows(after string, limit int) ([]APIKeyRow, error) {
+	return rows(tx, func(k *APIKeyRow) []any { return []any{&k.ID, &k.SecretHash, at{&k.CreatedAt}, at{&k.RevokedAt}} },
+		`SELECT id, secret_hash, created_at, revoked_at FROM api_keys WHERE id > $1 ORDER BY id LIMIT $2`, after, limit)
+}
+
 // RevokeAPIKey ends a key; false if there is none, or it was revoked before.
 func (tx *Tx) RevokeAPIKey(id string) (bool, error) {
 	return tx.once(`UPDATE api_keys SET revoked_at = $2 WHERE id = $1 AND revoked_at = 0`, id, millis(tx.Now))

@@ -2,6 +2,7 @@ package withdrawal
 
 import (
 	"context"
+	"encoding/hex"
 	"errors"
 	"strings"
 	"unicode"
@@ -27,10 +28,12 @@ func (s *Service) CreateAPIKey(ctx context.Context, name string) (key string, ma
 	key = apiKeyPrefix + token
 	err = s.Engine.DB.Update(ctx, func(tx *store.Tx) error {
 		made = &store.APIKey{ID: secret.NewID("key", tx.Now), Name: name, CreatedAt: tx.Now}
-		if err := tx.AddAPIKey(made, secret.HashToken(key)); err != nil {
+		hash := secret.HashToken(key)
+		if err := tx.AddAPIKey(made, hash); err != nil {
 			return err
 		}
-		return tx.Record(store.Event{Kind: "api_key.created", OK: true, Data: map[string]string{"api_key": made.ID, "by": "command"}})
+		// With the hash, so that audit verify finds a key that somebody else put in its row's place.
+		return tx.Record(store.Event{Kind: "api_key.created", OK: true, Internal: hex.EncodeToString(hash), Data: map[string]string{"api_key": made.ID, "by": "command"}})
 	})
 	return key, made, err
 }
