@@ -2,6 +2,7 @@ package flowtest
 
 import (
 	"context"
+	"errors"
 	"slices"
 	"strings"
 	"testing"
@@ -283,5 +284,49 @@ func TestEventsKeepWhatTheyTellForAsLongAsTheirKindIsKept(t *testing.T) {
 	k.Exec(`UPDATE audit_events SET session_id = '', browser = '', address = '', data = '{}', salt = NULL, redacted_at = 1 WHERE kind = 'passkey.created'`)
 	if r, err := auditlog.Verify(context.Background(), k.App.DB, k.App.Engine.Keys, auditlog.Options{}); err != nil || len(r.Findings) == 0 {
 		t.Errorf("%+v, %v", r, err)
+	}
+}
+
+// What was begun before an erasure, and what a kill after its first step leaves where it is, lets nobody in and writes nothing new.
+func TestWhatWasBegunBeforeAnErasureComesToNothing(t *testing.T) {
+	t.Parallel()
+	for _, whole := range []bool{false, true} {
+		k := testkit.New(t)
+		c := k.Full()
+		c.CreatePasskey()
+		byPasskey, byCodes := k.Browser(), k.Browser()
+		assertion := c.Assert(byPasskey.LoginOptions())
+		login := byCodes.StartLogin(c.Email, c.Password).Verification()
+		code := c.LoginCode()
+		bind := c.Begin(policy.SetPhrase, "", "violet accordion").Verification()
+		proof := c.Proof(bind)
+		if whole {
+			if err := k.App.Accounts.Erase(t.Context(), c.ID, true); err != nil {
+				t.Fatal(err)
+			}
+		} else {
+			k.Update(func(tx *store.Tx) error {
+				_, err := tx.MarkErased(c.ID, true)
+				return errors.Join(err, tx.EndSessions(c.ID, ""))
+			})
+		}
+		for name, a := range map[string]*testkit.Answer{
+			"by passkey": byPasskey.LoginWith(assertion),
+			"by codes":   byCodes.Codes(login.ID, map[string]string{"any": code}),
+			"anew":       k.Browser().LoginWith(c.Assert(k.Browser().LoginOptions())),
+			"phrase":     c.Post("/v1/verifications/"+bind.ID+"/codes", proof),
+		} {
+			if a.Status < 400 {
+				t.Errorf("%s, whole %v: %d %s", name, whole, a.Status, a.Body)
+			}
+		}
+		if err := k.App.Accounts.GoOnErasing(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		for _, table := range []string{"sessions", "devices", "factors", "passkeys", "freeze_links"} {
+			if n := k.Query(`SELECT count(*) FROM `+table+` WHERE account_id = $1`, c.ID)[0]; n != "0" {
+				t.Errorf("%s, whole %v: %s rows", table, whole, n)
+			}
+		}
 	}
 }
