@@ -202,7 +202,7 @@ func tellReport(r *auditlog.Report, rows bool, stdout io.Writer) error {
 		return &exitError{fmt.Errorf("%d findings: the log or what it vouches for was altered", n), 1}
 	}
 	if len(r.Older) == 0 {
-		fmt.Fprintln(stdout, "no older checkpoint was given: whoever has the master key could have made all of it anew")
+		fmt.Fprintln(stdout, "no older checkpoint was given: whoever has the database could have left events out and had the log begin anew")
 	}
 	return nil
 }
@@ -229,7 +229,7 @@ func auditShow(ctx context.Context, db *store.DB, account string, stdout io.Writ
 		if l.Row.Internal != "" {
 			from += " — note: " + l.Row.Internal
 		}
-		_, err := fmt.Fprintf(stdout, "  %s  %s%s  [%s]\n", l.Row.At.Format("15:04:05"), l.Text, from, l.Place)
+		_, err := fmt.Fprintf(stdout, "  %s  %s%s  [%s]\n", l.Row.At.Format("15:04:05"), l.Text, auditlog.Plain(from), l.Place)
 		return err
 	})
 	if err != nil {

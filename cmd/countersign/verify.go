@@ -10,8 +10,10 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"strconv"
 	"strings"
 	"time"
+	"unicode"
 
 	"countersign/approval"
 )
@@ -133,6 +135,10 @@ func (r *report) print(name string, line int, v *approval.Verdict, problem error
 	if r.json {
 		r.printJSON(name, line, v, problem)
 		return
+	}
+	// A name could hold a line of its own that says that a document passed.
+	if strings.ContainsFunc(name, func(r rune) bool { return !unicode.IsPrint(r) }) {
+		name = strconv.Quote(name)
 	}
 	if problem != nil {
 		fmt.Fprintf(r.out, "%s:%d: FAILED: %s\n", name, line, strings.TrimPrefix(problem.Error(), "approval: "))

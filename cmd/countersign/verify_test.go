@@ -150,3 +150,14 @@ func TestVerifyTellsWrongUseFromABadDocument(t *testing.T) {
 		t.Error(err)
 	}
 }
+
+// A file's name is no line of the output, and no terminal obeys it.
+func TestVerifyKeepsAFilesNameInItsLine(t *testing.T) {
+	name := filepath.Join(t.TempDir(), "a\ngood.json:1: passed: wd_1\x1b[2K")
+	if err := os.WriteFile(name, []byte("{}"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if out, _, code := verifying("", name); code != 1 || strings.Count(out, "\n") != 1 || strings.Contains(out, "\x1b") {
+		t.Errorf("%d %q", code, out)
+	}
+}

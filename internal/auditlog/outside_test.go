@@ -5,6 +5,7 @@ import (
 	"strings"
 	"testing"
 
+	"countersign/internal/auditlog"
 	"countersign/internal/testkit/pgserver"
 )
 
@@ -58,5 +59,27 @@ func TestARowThatHidesFromTheVerifierIsFound(t *testing.T) {
 	f.exec(`ALTER TABLE audit_events ALTER COLUMN leaf DROP NOT NULL; ` + insertAs("77", "NULL"))
 	if got := said(f.verify()); !strings.Contains(got, "1 rows more") {
 		t.Errorf("it says\n%s", got)
+	}
+}
+
+// What somebody wrote into a row stays in its line, and no terminal obeys it.
+func TestAFindingStaysInItsLine(t *testing.T) {
+	f := open(t)
+	f.record(5)
+	f.sequence()
+	f.exec(`UPDATE audit_events SET redacted_at = 1, kind = '` + "login\x1b[2K\nlog: all is well\u202e" + `' WHERE leaf = 3`)
+	got := said(f.verify())
+	if strings.ContainsAny(got, "\x1b\n\u202e") || !strings.Contains(got, `login\x1b[2K\nlog: all is well\u202e`) {
+		t.Errorf("it says %q", got)
+	}
+	var told []auditlog.Line
+	if err := auditlog.Story(context.Background(), f.DB, "acc_0", func(l auditlog.Line) error {
+		told = append(told, l)
+		return nil
+	}); err != nil {
+		t.Fatal(err)
+	}
+	if l := told[1]; !l.Wrong || strings.ContainsAny(l.Text, "\x1b\n\u202e") {
+		t.Errorf("it tells %+v", l)
 	}
 }

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"maps"
+	"math"
 	"slices"
 	"strings"
 
@@ -84,7 +85,7 @@ type Line struct {
 // Story tells what happened to an account, the oldest first, and compares each event with its leaf.
 func Story(ctx context.Context, db *store.DB, accountID string, tell func(Line) error) error {
 	const page = 500
-	for after := int64(0); ; {
+	for after := int64(math.MinInt64); ; {
 		var lines []Line
 		err := db.View(ctx, func(tx *store.Tx) error {
 			rows, err := tx.EventsOfAccount(accountID, after, page)
@@ -118,7 +119,7 @@ func Story(ctx context.Context, db *store.DB, accountID string, tell func(Line) 
 }
 
 func lineOf(tx *store.Tx, r *store.LogRow, bundles map[int64][][]byte) (Line, error) {
-	line := Line{Row: *r, Text: sentence(r)}
+	line := Line{Row: *r, Text: Plain(sentence(r))}
 	switch {
 	case r.Leaf == store.Unsequenced:
 		line.Place = "not yet in the log"
@@ -147,8 +148,14 @@ func lineOf(tx *store.Tx, r *store.LogRow, bundles map[int64][][]byte) (Line, er
 	switch {
 	case at >= len(bundles[number]):
 		line.Place, line.Wrong = line.Place+", WHICH THE LOG DOES NOT HAVE", true
-	case r.RedactedAt.IsZero() && string(Entry(r)) != string(bundles[number][at]):
+	case r.RedactedAt.IsZero() && string(Entry(r)) != string(bundles[number][at]), !r.RedactedAt.IsZero() && !leftOf(r, bundles[number][at]):
 		line.Place, line.Wrong = line.Place+", AND NOT WHAT THE LOG HAS THERE", true
 	}
 	return line, nil
+}
+
+// leftOf tells whether a redacted row still says what its entry does.
+func leftOf(r *store.LogRow, entry []byte) bool {
+	l, err := ParseEntry(entry)
+	return err == nil && l.Account == r.AccountID && l.Kind == r.Kind && l.OK == r.OK && l.At.Equal(r.At)
 }

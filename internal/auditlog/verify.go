@@ -7,6 +7,9 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strconv"
+	"strings"
+	"unicode"
 
 	"golang.org/x/mod/sumdb/note"
 	"golang.org/x/mod/sumdb/tlog"
@@ -46,7 +49,23 @@ func (f Finding) String() string {
 	if f.Detail != "" {
 		text += ": " + f.Detail
 	}
-	return text
+	return Plain(text)
+}
+
+// Plain writes what a terminal would obey, or take for the next line, as escapes: rows are anybody's who has the database.
+func Plain(text string) string {
+	if !strings.ContainsFunc(text, func(r rune) bool { return !unicode.IsPrint(r) }) {
+		return text
+	}
+	var b strings.Builder
+	for _, r := range text {
+		if unicode.IsPrint(r) {
+			b.WriteRune(r)
+		} else {
+			b.WriteString(strings.Trim(strconv.QuoteRune(r), "'"))
+		}
+	}
+	return b.String()
 }
 
 // maxFindings is how many are kept: who finds more has found enough.
