@@ -454,6 +454,16 @@ func (v *rowCheck) approvals() error {
 			}
 			if !known {
 				v.report.wrong("the record of an approval that the log does not know", "%s", a.WithdrawalID)
+				continue
+			}
+			// Where the event with its fingerprint was redacted, the document itself is left to ask.
+			sum := sha256.Sum256(a.Document)
+			proved, err := v.proofs.Verify(a.Document)
+			switch {
+			case err != nil:
+				v.report.wrong("an approval proves nothing", "%s: %v", a.WithdrawalID, err)
+			case !bytes.Equal(sum[:], a.Fingerprint) || proved.Details.Withdrawal != a.WithdrawalID || proved.Details.Account != a.AccountID:
+				v.report.wrong("the record of an approval was changed", "%s", a.WithdrawalID)
 			}
 		}
 		if len(records) < page {

@@ -330,3 +330,34 @@ func TestWhatWasBegunBeforeAnErasureComesToNothing(t *testing.T) {
 		}
 	}
 }
+
+// The events with their fingerprints are redacted, and the records of approvals stay: these are asked themselves.
+func TestAnErasedAccountsApprovalsAreStillVerified(t *testing.T) {
+	t.Parallel()
+	k := testkit.New(t)
+	c, w := lived(k)
+	sound(k)
+	if err := k.App.Accounts.Erase(t.Context(), c.ID, false); err != nil {
+		t.Fatal(err)
+	}
+	sound(k)
+	if err := k.App.Accounts.GoOnErasing(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	_, other := lived(k)
+	sound(k)
+	found := func(want string) {
+		t.Helper()
+		r, err := auditlog.Verify(t.Context(), k.App.DB, k.App.Engine.Keys, auditlog.Options{})
+		if err != nil || len(r.Findings) != 1 || !strings.HasPrefix(r.Findings[0].String(), want+": "+w.ID) {
+			t.Errorf("want %q: %+v, %v", want, r, err)
+		}
+	}
+	k.Exec(`CREATE TABLE kept AS SELECT document, fingerprint FROM approvals WHERE withdrawal_id = '` + w.ID + `'`)
+	k.Exec(`UPDATE approvals SET document = (SELECT document FROM approvals WHERE withdrawal_id = $1), fingerprint = (SELECT fingerprint FROM approvals WHERE withdrawal_id = $1) WHERE withdrawal_id = $2`, other.ID, w.ID)
+	found("the record of an approval was changed")
+	k.Exec(`UPDATE approvals SET document = `+k.Bytes(`replace(`+k.Text("document")+`, $1, $2)`)+` WHERE withdrawal_id = $3`, testkit.Tron, testkit.Tron[:20]+"X"+testkit.Tron[21:], w.ID)
+	found("an approval proves nothing")
+	k.Exec(`UPDATE approvals SET document = (SELECT document FROM kept), fingerprint = (SELECT fingerprint FROM kept) WHERE withdrawal_id = $1`, w.ID)
+	sound(k)
+}
