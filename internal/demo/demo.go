@@ -61,6 +61,8 @@ func New(ctx context.Context, c Config) (*Demo, error) {
 		Policy: policy.Default(), Holds: policy.DefaultHolds(), Limits: generous(), Catalogue: asset.Default(),
 		Carriers: map[string]delivery.Carrier{delivery.ChannelEmail: d.capture, delivery.ChannelSMS: d.capture},
 		Clock:    c.Clock, Logger: c.Logger, Build: c.Build, Web: c.Web, Fiat: fiat, Demo: true,
+		// No payout system runs beside a demo: what was approved waits for whoever tries docs/payouts.md.
+		HandOverLife: 30 * 24 * time.Hour,
 	}
 	if err := seed(ctx, config, d.phone); err != nil {
 		return nil, fmt.Errorf("fill the demo: %w (delete the folder %s to start afresh)", err, c.Folder)
