@@ -10,7 +10,6 @@ import (
 	"time"
 
 	"countersign/internal/app"
-	"countersign/internal/store"
 )
 
 // runAPIKeys makes, lists and revokes the keys by which the business's own systems are known. It takes no more than the database and
@@ -37,13 +36,9 @@ func runAPIKeys(ctx context.Context, args []string, getenv func(string) string, 
 	if len(rest) != n {
 		return errors.New(how)
 	}
-	c := app.Config{Database: v["database"], Clock: clock}
-	if c.Keys, err = masterKey(v); err != nil {
-		return fmt.Errorf("setting master-key-file: %w", err)
-	}
-	// Opening makes a database where there is none, and the key would be one to nowhere.
-	if err := store.Exists(ctx, c.Database); err != nil {
-		return fmt.Errorf("setting database: %w; name the one that the service runs on, which makes it when it first starts", err)
+	c, err := beside(ctx, v, clock)
+	if err != nil {
+		return err
 	}
 	keys, err := app.OpenAPIKeys(ctx, c)
 	if err != nil {

@@ -12,6 +12,7 @@ import (
 	"strings"
 	"testing"
 
+	"countersign/internal/auditlog"
 	"countersign/internal/secret"
 	"countersign/internal/testkit"
 )
@@ -105,10 +106,10 @@ func TestTheLogsSettingsAreChecked(t *testing.T) {
 	if err := os.WriteFile(file, []byte(`[{"key":"x","url":"y"}]`), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := witnesses(file); err == nil {
+	if _, err := loaded(file, nil, auditlog.LoadWitnesses); err == nil {
 		t.Error("a witness without a key is taken")
 	}
-	if list, err := witnesses(""); err != nil || list != nil {
+	if list, err := loaded("", nil, auditlog.LoadWitnesses); err != nil || list != nil {
 		t.Errorf("none: %v, %v", list, err)
 	}
 	if _, err := hidden("maybe"); err == nil {

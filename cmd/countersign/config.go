@@ -156,29 +156,30 @@ func configure(v map[string]string, logger *slog.Logger) (app.Config, error) {
 		{"trusted-proxies", func() (err error) { c.TrustedProxies, err = prefixes(v["trusted-proxies"]); return err }},
 		{"log-addresses", func() (err error) { c.LogAddresses, err = app.ParseLogAddresses(v["log-addresses"]); return err }},
 		{"log-tiles", func() (err error) { c.HideLog, err = hidden(v["log-tiles"]); return err }},
-		{"witnesses", func() (err error) { c.Witnesses, err = witnesses(v["witnesses"]); return err }},
+		{"witnesses", func() (err error) { c.Witnesses, err = loaded(v["witnesses"], nil, auditlog.LoadWitnesses); return err }},
 		{"hold-…, no-passkey-for", func() (err error) { c.Policy, c.Holds, err = tightened(v); return err }},
 		{"hand-over-within", func() (err error) { c.HandOverLife, err = handOver(v["hand-over-within"]); return err }},
 		{"retain-withdrawals", func() (err error) { c.WithdrawalRetention, err = retained(v["retain-withdrawals"]); return err }},
 		{"retain-events", func() (err error) { c.EventRetention, err = retainedEvents(v["retain-events"]); return err }},
-		{"catalogue", func() (err error) { c.Catalogue, err = catalogue(v["catalogue"]); return err }},
-		{"apps", func() (err error) { c.Apps, err = apps(v["apps"]); return err }},
+		{"catalogue", func() (err error) { c.Catalogue, err = loaded(v["catalogue"], asset.Default(), asset.Load); return err }},
+		{"apps", func() (err error) { c.Apps, err = loaded(v["apps"], nil, app.LoadApps); return err }},
 		{"recordings, s3-…, recording-…, support-retention", func() error { return recordings(v, &c) }},
 		{"smtp-…, sms-…, carriers", func() (err error) { c.Carriers, c.Spending, err = carriers(v, c.Origins[0], logger); return err }},
 	})
 	return c, err
 }
 
-func witnesses(file string) ([]auditlog.Witness, error) {
+// loaded reads what a file says; without a file it is the fallback.
+func loaded[T any](file string, fallback T, load func(io.Reader) (T, error)) (T, error) {
 	if file == "" {
-		return nil, nil
+		return fallback, nil
 	}
 	f, err := os.Open(file)
 	if err != nil {
-		return nil, err
+		return fallback, err
 	}
 	defer f.Close()
-	return auditlog.LoadWitnesses(f)
+	return load(f)
 }
 
 func hidden(text string) (bool, error) {
@@ -388,30 +389,6 @@ func handOver(text string) (time.Duration, error) {
 		return 0, fmt.Errorf("%q is not a span from 1h to 720h, such as 24h", text)
 	}
 	return d, nil
-}
-
-func catalogue(file string) (asset.Catalogue, error) {
-	if file == "" {
-		return asset.Default(), nil
-	}
-	f, err := os.Open(file)
-	if err != nil {
-		return asset.Catalogue{}, err
-	}
-	defer f.Close()
-	return asset.Load(f)
-}
-
-func apps(file string) ([]app.AppVersion, error) {
-	if file == "" {
-		return nil, nil
-	}
-	f, err := os.Open(file)
-	if err != nil {
-		return nil, err
-	}
-	defer f.Close()
-	return app.LoadApps(f)
 }
 
 // carriers are those of the file, and those of the simple settings for a channel that the file leaves out.

@@ -9,7 +9,6 @@ import (
 	"time"
 
 	"countersign/internal/app"
-	"countersign/internal/store"
 )
 
 // runErase takes everything personal of an account out of the database. It needs the database, its key and the origin, as the
@@ -26,15 +25,12 @@ func runErase(ctx context.Context, args []string, getenv func(string) string, cl
 	if len(rest) == 0 || len(rest) > 2 || len(rest) == 2 && rest[1] != "with-withdrawals" {
 		return errors.New(how)
 	}
-	c := app.Config{Database: v["database"], Name: v["name"], Clock: clock}
-	if c.Keys, err = masterKey(v); err != nil {
-		return fmt.Errorf("setting master-key-file: %w", err)
+	c, err := beside(ctx, v, clock)
+	if err != nil {
+		return err
 	}
 	if c.Origins, c.RPID, err = origins(v["origin"], v["rp-id"]); err != nil {
 		return fmt.Errorf("setting origin: %w", err)
-	}
-	if err := store.Exists(ctx, c.Database); err != nil {
-		return fmt.Errorf("setting database: %w", err)
 	}
 	if err := app.EraseAccount(ctx, c, rest[0], len(rest) == 2); err != nil {
 		return err

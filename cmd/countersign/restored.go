@@ -19,15 +19,11 @@ func runRestored(ctx context.Context, args []string, getenv func(string) string,
 	if len(rest) > 0 {
 		return errors.New("usage: countersign restored [-database FILE] [-master-key-file FILE]")
 	}
-	keys, err := masterKey(v)
+	c, err := beside(ctx, v, clock)
 	if err != nil {
-		return fmt.Errorf("setting master-key-file: %w", err)
+		return err
 	}
-	// Opening makes a database where there is none.
-	if err := store.Exists(ctx, v["database"]); err != nil {
-		return fmt.Errorf("setting database: %w", err)
-	}
-	db, err := store.Open(ctx, v["database"], keys, clock)
+	db, err := store.Open(ctx, c.Database, c.Keys, clock)
 	if err != nil {
 		return err
 	}

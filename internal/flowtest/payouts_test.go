@@ -8,6 +8,7 @@ import (
 	"testing"
 	"time"
 
+	"countersign/approval"
 	"countersign/internal/auditlog"
 	"countersign/internal/testkit"
 )
@@ -361,6 +362,31 @@ func TestAnAPIKeyThatSomebodyPutIntoTheDatabaseIsFound(t *testing.T) {
 		}
 		if bend.back != "" {
 			k.Exec(bend.back)
+		}
+	}
+}
+
+// What is handed over proves to whoever has the log's key alone that the passkey was registered here.
+func TestAHandOverShowsHowThePasskeyCame(t *testing.T) {
+	t.Parallel()
+	k := testkit.New(t)
+	c, p := k.Full(), k.Payout()
+	w := approved(c, "20")
+	sound(k)
+	keys, err := auditlog.VerifierKeys(k.App.Engine.Keys, auditlog.Origin(testkit.RPID, 1))
+	if err != nil {
+		t.Fatal(err)
+	}
+	verifier, err := approval.NewVerifier(approval.Options{LogKeys: keys})
+	if err != nil {
+		t.Fatal(err)
+	}
+	details := p.Details(w.ID)
+	for _, a := range []*testkit.Answer{p.Read("/v1/payouts/" + w.ID), p.HandOver(w.ID, "payment-0001", details)} {
+		var seen struct{ Approval json.RawMessage }
+		a.OK().Into(&seen)
+		if _, err := verifier.Verify(seen.Approval); err != nil {
+			t.Errorf("%v: %s", err, seen.Approval)
 		}
 	}
 }

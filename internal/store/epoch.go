@@ -12,7 +12,7 @@ import (
 func (db *DB) NextEpoch(ctx context.Context) (epoch int64, err error) {
 	err = db.Update(ctx, func(tx *Tx) error {
 		epoch = max(tx.Epoch()+1, tx.Now.Unix())
-		if err := tx.run(`INSERT INTO settings (name, value) VALUES ('epoch', $1) ON CONFLICT (name) DO UPDATE SET value = excluded.value`, epoch); err != nil {
+		if err := tx.set("epoch", epoch); err != nil {
 			return err
 		}
 		if err := tx.run(`UPDATE operator_sessions SET ended_at = $1 WHERE ended_at = 0`, millis(tx.Now)); err != nil {
@@ -32,4 +32,9 @@ func (db *DB) NextEpoch(ctx context.Context) (epoch int64, err error) {
 		return tx.run(`UPDATE sessions SET ended_at = $1 WHERE ended_at = 0`, millis(tx.Now))
 	})
 	return epoch, err
+}
+
+// set writes a number that the installation keeps under a name.
+func (tx *Tx) set(name string, value int64) error {
+	return tx.run(`INSERT INTO settings (name, value) VALUES ($1, $2) ON CONFLICT (name) DO UPDATE SET value = excluded.value`, name, value)
 }

@@ -285,9 +285,10 @@ func (tx *Tx) CountEvents() (n int64, err error) {
 	return n, tx.row([]any{&n}, `SELECT count(*) FROM audit_events`)
 }
 
-// EndsOfWithdrawals reads the events that say how an account's withdrawals ended.
+// EndsOfWithdrawals reads the events that say how an account's withdrawals ended. They have an index of their own: among them a hand-over
+// looks, while others wait for the writer.
 func (tx *Tx) EndsOfWithdrawals(accountID string) ([]LogRow, error) {
-	return rows(tx, (*LogRow).fields, `SELECT `+logColumns+` FROM audit_events WHERE account_id = $1 AND kind IN ('withdrawal.handed_over', 'withdrawal.declined', 'withdrawal.cancelled', 'withdrawal.expired') ORDER BY id`, accountID)
+	return rows(tx, (*LogRow).fields, `SELECT `+logColumns+` FROM audit_events `+tx.byIndex("audit_events_of_ends")+`WHERE account_id = $1 AND kind IN ('withdrawal.handed_over', 'withdrawal.declined', 'withdrawal.cancelled', 'withdrawal.expired') ORDER BY id`, accountID)
 }
 
 // Tile reads a tile: of hashes from level 0 on, of entries at level -1. ErrNotFound where there is none.

@@ -76,7 +76,7 @@ func (tx *Tx) beginAgain(r Retention) error {
 	if err := tx.run(`DELETE FROM settings WHERE name LIKE 'retained:%'`); err != nil {
 		return err
 	}
-	return tx.run(`INSERT INTO settings (name, value) VALUES ($1, $2) ON CONFLICT (name) DO UPDATE SET value = excluded.value`, names, now)
+	return tx.set(names, now)
 }
 
 // retain goes on where the rule has come to, which settings keep.
@@ -108,7 +108,7 @@ func (tx *Tx) retain(r Retention, name string) (more bool, err error) {
 	if len(list) == 0 {
 		return false, nil
 	}
-	if err := tx.run(`INSERT INTO settings (name, value) VALUES ($1, $2) ON CONFLICT (name) DO UPDATE SET value = excluded.value`, place, list[len(list)-1].ID); err != nil {
+	if err := tx.set(place, list[len(list)-1].ID); err != nil {
 		return false, err
 	}
 	if redacted {

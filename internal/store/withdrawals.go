@@ -151,12 +151,6 @@ func (tx *Tx) AddApproval(withdrawalID, verificationID string, document, fingerp
 		withdrawalID, verificationID, document, fingerprint, signatureHash, millis(tx.Now))
 }
 
-// Approval reads the record of an approval.
-func (tx *Tx) Approval(withdrawalID string) ([]byte, error) {
-	var document []byte
-	return document, tx.row([]any{&document}, `SELECT document FROM approvals WHERE withdrawal_id = $1`, withdrawalID)
-}
-
 // UsedAddress tells when a withdrawal to this address and memo was last approved; ErrNotFound if never.
 func (tx *Tx) UsedAddress(accountID, network, address, memo string) (time.Time, error) {
 	var last time.Time

@@ -114,11 +114,9 @@ func (s *Service) withDocument(tx *store.Tx, w *store.Withdrawal) (*Payout, erro
 	if err != nil {
 		return nil, err
 	}
-	document, err := tx.Approval(w.ID)
-	if errors.Is(err, store.ErrNotFound) {
+	if p.Approval, err = served(tx, w.ID); errors.Is(err, store.ErrNotFound) {
 		return p, nil
 	}
-	p.Approval = document
 	return p, err
 }
 
@@ -268,8 +266,8 @@ func (s *Service) genuine(tx *store.Tx, w *store.Withdrawal, approved []byte) er
 // registered tells whether the passkey that approved was created here, by the event of its creation, which nobody can write without
 // the master key. Codes are vouched for by the service's own key.
 func (s *Service) registered(tx *store.Tx, row *store.ApprovalRow) (bool, error) {
-	var a approval.Approval
-	if err := json.Unmarshal(row.Document, &a); err != nil || a.Passkey == nil {
+	a, err := approval.Parse(row.Document)
+	if err != nil || a.Passkey == nil {
 		return err == nil, nil
 	}
 	event, err := tx.LogEvent(row.Registration)

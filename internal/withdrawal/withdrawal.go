@@ -313,32 +313,29 @@ func (s *Service) Proof(ctx context.Context, c verification.Caller, id string) (
 			return missing(err)
 		}
 		var err error
-		if document, err = tx.Approval(id); errors.Is(err, store.ErrNotFound) {
+		if document, err = served(tx, id); errors.Is(err, store.ErrNotFound) {
 			return refusal.NotFound("approval")
 		}
-		if err != nil {
-			return err
-		}
-		document, err = registered(tx, id, document)
 		return err
 	})
 	return document, err
 }
 
-// registered adds to an approval by passkey how the key came here, once the log's tree has it. The document is whole without.
-func registered(tx *store.Tx, id string, document []byte) ([]byte, error) {
+// served is an approval's document as it is handed out: by passkey with how the key came here, once the log's tree has it. It is whole
+// without. store.ErrNotFound where there is no approval.
+func served(tx *store.Tx, id string) ([]byte, error) {
 	row, err := tx.ApprovalRow(id)
 	if err != nil || row.Registration == 0 {
-		return document, err
+		return row.Document, err
 	}
 	proof, err := auditlog.Registration(tx, row.Registration)
 	if errors.Is(err, auditlog.ErrNotYet) || errors.Is(err, auditlog.ErrUnsound) {
-		return document, nil
+		return row.Document, nil
 	}
 	if err != nil {
 		return nil, err
 	}
-	doc, err := approval.Parse(document)
+	doc, err := approval.Parse(row.Document)
 	if err != nil {
 		return nil, err
 	}

@@ -6,6 +6,7 @@ ALTER TABLE audit_events ADD COLUMN leaf INTEGER NOT NULL DEFAULT -1;     -- whi
 ALTER TABLE audit_events ADD COLUMN redacted_at INTEGER NOT NULL DEFAULT 0;
 CREATE INDEX audit_events_unsequenced ON audit_events (id) WHERE leaf = -1;
 CREATE UNIQUE INDEX audit_events_by_leaf ON audit_events (leaf) WHERE leaf >= 0;
+CREATE INDEX audit_events_of_ends ON audit_events (account_id, id) WHERE kind IN ('withdrawal.handed_over', 'withdrawal.declined', 'withdrawal.cancelled', 'withdrawal.expired');
 
 ALTER TABLE passkeys ADD COLUMN registration INTEGER NOT NULL DEFAULT 0;  -- the event of its creation
 ALTER TABLE approvals ADD COLUMN registration INTEGER NOT NULL DEFAULT 0; -- and the same of the passkey that approved, which may go
