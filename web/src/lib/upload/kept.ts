@@ -6,8 +6,6 @@ export interface Kept {
   name: string;
   durationMs: number | null;
   at: number;
-  /** By hand: it does not go on by itself. */
-  paused?: boolean;
 }
 
 const name = 'recordings';
@@ -50,7 +48,26 @@ export async function find(id: string): Promise<Kept | undefined> {
   );
 }
 
+/** Notes at once, in this tab, that it was paused by hand: the page may be loaded anew in the next moment. */
+export function notePaused(id: string, paused: boolean): void {
+  try {
+    if (paused) sessionStorage.setItem(`paused/${id}`, '1');
+    else sessionStorage.removeItem(`paused/${id}`);
+  } catch {
+    // It lasts as long as the page.
+  }
+}
+
+export function isPaused(id: string): boolean {
+  try {
+    return sessionStorage.getItem(`paused/${id}`) !== null;
+  } catch {
+    return false;
+  }
+}
+
 export async function drop(id: string): Promise<void> {
+  notePaused(id, false);
   await within('readwrite', (store) => store.delete(id)).catch(() => undefined);
 }
 

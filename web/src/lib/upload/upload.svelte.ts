@@ -1,6 +1,6 @@
 import { api, ApiError, isApiError } from '$lib/api/client';
 import type { Problem, Recording } from '$lib/api/types';
-import { drop, find, keep } from './kept';
+import { drop, find, isPaused, keep, notePaused } from './kept';
 import { backoffMs, judge, Pace, pieceAt } from './pieces';
 
 export type UploadState =
@@ -106,7 +106,7 @@ export class Upload {
     if (recording) upload.#take(recording);
     if (recording && recording.state !== 'uploading') void drop(id);
     else if (kept && kept.blob.size === upload.total) {
-      if (kept.paused) upload.state = 'paused';
+      if (isPaused(id)) upload.state = 'paused';
       else upload.#go();
     } else {
       await upload.remove();
@@ -136,19 +136,19 @@ export class Upload {
     this.sent = this.recording?.stored ?? 0;
     this.#request?.abort();
     this.#wake?.();
-    this.#keep();
+    if (this.#id) notePaused(this.#id, true);
   };
 
   /** Goes on, or tries again what failed. */
   resume = (): void => {
     if (this.state !== 'paused' && this.state !== 'failed') return;
+    if (this.#id) notePaused(this.#id, false);
     // What the server no longer knows is declared anew.
     if (isApiError(this.error, 'not_found') && this.#declaration) this.#id = '';
     this.state = this.#id ? 'sending' : 'starting';
     this.error = undefined;
     this.#unsure = this.#id !== '';
     this.#go();
-    this.#keep();
   };
 
   /** Takes it back, here and on the server. */
@@ -247,13 +247,12 @@ export class Upload {
     return answer;
   }
 
-  /** Keeps it in this browser's own store as it stands. Not waited for: a browser whose store does not answer sends all the same. */
+  /** Keeps it in this browser's own store. Not waited for: a browser whose store does not answer sends all the same. */
   #keep(): void {
     const { blob, name, durationMs } = this;
     if (!blob || !this.#id || this.#removed) return;
     const id = this.#id;
-    const paused = this.state === 'paused';
-    this.#kept = this.#kept.then(() => keep({ id, blob, name, durationMs, at: Date.now(), paused }));
+    this.#kept = this.#kept.then(() => keep({ id, blob, name, durationMs, at: Date.now() }));
   }
 
   async #forget(): Promise<void> {
