@@ -267,3 +267,32 @@ func TestAStoreThatCannotServeIsSaid(t *testing.T) {
 		}
 	}
 }
+
+// Copies of the service share the folder: one deletes a recording while another is about to put a piece of it there.
+func TestAFolderIsDeletedThoughSomebodyPutsSomethingThere(t *testing.T) {
+	s, err := blob.New(t.TempDir(), blob.Access{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	stop := make(chan struct{})
+	var writing sync.WaitGroup
+	for w := range 4 {
+		writing.Go(func() {
+			for n := 0; ; n++ {
+				select {
+				case <-stop:
+					return
+				default:
+					_ = s.Put(t.Context(), fmt.Sprintf("rec/%d_%d", w, n), []byte("x")) // or not: its folder goes away under it
+				}
+			}
+		})
+	}
+	for range 500 {
+		if err := s.Delete(t.Context(), "rec"); err != nil {
+			t.Fatal(err)
+		}
+	}
+	close(stop)
+	writing.Wait()
+}

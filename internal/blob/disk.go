@@ -132,7 +132,7 @@ func (d *Disk) Remove(_ context.Context, key string) error {
 	return nil
 }
 
-// Delete deletes a folder, what a crash left aside in it included.
+// Delete deletes a folder, what a crash left aside in it included. What somebody else puts there meanwhile goes with it.
 func (d *Disk) Delete(_ context.Context, folder string) error {
 	if err := check(folder); err != nil {
 		return err
@@ -144,8 +144,14 @@ func (d *Disk) Delete(_ context.Context, folder string) error {
 	if _, err := root.Lstat(folder); errors.Is(err, fs.ErrNotExist) {
 		return nil
 	}
-	if err := root.RemoveAll(folder); err != nil {
-		return err
+	// Between the last of its files and itself another may come in.
+	for tries := 0; ; tries++ {
+		if err = root.RemoveAll(folder); err == nil {
+			break
+		}
+		if !errors.Is(err, syscall.ENOTEMPTY) || tries == 100 {
+			return err
+		}
 	}
 	return syncFolder(root, path.Dir(folder))
 }
