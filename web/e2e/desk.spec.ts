@@ -1,5 +1,5 @@
 import { expect, firstAdmin, ines as inesEmail, test } from './harness/test';
-import { sharesThisTab } from './harness/video';
+import { recordedFor, recordingBar, sharesThisTab } from './harness/video';
 
 // The browser's own choice of screen cannot be answered in a test: the tab itself is taken.
 test.use({
@@ -241,8 +241,8 @@ test('a failure that was recorded is played and sought beside what happened, ans
   await ines.field('What did you see?').fill(markup);
   await ines.button('Record screen').click();
   await ines.button('Start recording').click();
-  const bar = ines.page.getByRole('region', { name: 'Recording your screen' });
-  await expect(bar).toContainText('0:01');
+  const bar = recordingBar(ines.page);
+  await recordedFor(ines.page, 1);
   await ines.page.getByRole('link', { name: 'Withdraw', exact: true }).first().click();
   await ines.fillInWithdrawal();
   await ines.device.recognises(false);
@@ -330,11 +330,11 @@ test('a recording that the desk asks for is made in the answer, and played at th
   await expect(ines.page.getByText(/choose Record screen, try once more, and send it with your answer/)).toBeVisible();
   await ines.button('Record screen').click();
   await ines.button('Start recording').click();
-  const bar = ines.page.getByRole('region', { name: 'Recording your screen' });
+  const bar = recordingBar(ines.page);
   await expect(ines.button('Send when recorded')).toBeDisabled();
   await ines.page.getByRole('link', { name: 'Activity' }).click();
   await expect(ines.heading('Activity')).toBeVisible();
-  await expect(bar).toContainText('0:02');
+  await recordedFor(ines.page, 2);
   await bar.getByRole('button', { name: 'Stop' }).click();
   await expect(ines.page).toHaveURL(/\/support\/tkt_/);
   await ines.button('Use this recording').click();

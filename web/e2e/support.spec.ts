@@ -1,7 +1,7 @@
 import type { Locator, Page, Request, Route } from '@playwright/test';
 import type { Customer } from './harness/customer';
 import { expect, ines, test, tom } from './harness/test';
-import { isShared, noisyVideo, sharesThisTab, stopsSharing } from './harness/video';
+import { isShared, noisyVideo, recordedFor, recordingBar, sharesThisTab, stopsSharing } from './harness/video';
 
 // The browser's own choice of screen cannot be answered in a test: the tab itself is taken.
 test.use({
@@ -47,8 +47,6 @@ async function choose(customer: Customer, name: string, mimeType: string, buffer
   await customer.page.locator('input[type=file]').setInputFiles({ name, mimeType, buffer }, { timeout: 30_000 });
   await customer.page.getByRole('button', { name: 'Use this recording' }).click();
 }
-
-const recordingBar = (page: Page) => page.getByRole('region', { name: 'Recording your screen' });
 
 /** From the form to a screen that is being recorded. */
 async function record({ page }: Customer): Promise<void> {
@@ -115,12 +113,12 @@ test('a screen is recorded through the app, looked at, sent, and stands in the r
   await expect(page.getByText('Close or cover codes, balances and messages.')).toBeVisible();
   await ines.button('Start recording').click();
 
-  const bar = page.getByRole('region', { name: 'Recording your screen' });
+  const bar = recordingBar(page);
   await expect(bar).toBeVisible();
   await page.getByRole('link', { name: 'Activity' }).click();
   await expect(ines.heading('Activity')).toBeVisible();
   await expect(bar).toBeInViewport();
-  await expect(bar).toContainText('0:02');
+  await recordedFor(page, 2);
   await bar.getByRole('button', { name: 'Stop' }).click();
 
   // It comes back to the request, as it was typed, and shows what was recorded. Nothing has been sent.
@@ -212,7 +210,7 @@ test('the browser’s own end of sharing is a stop too, and what was recorded wa
   await record(ines);
   await expect(ines.button('Send when recorded')).toBeDisabled();
   await page.getByRole('link', { name: 'Activity' }).click();
-  await expect(recordingBar(page)).toContainText('0:01');
+  await recordedFor(page, 1);
   await stopsSharing(page);
   await page.getByRole('button', { name: 'Look at it' }).click();
   await expect(page.getByRole('dialog', { name: 'Check the recording' })).toBeVisible();
@@ -324,7 +322,7 @@ test('what was recorded in the page arrives in pieces over a killed server, and 
   await ines.open('/support/new');
   await ines.field('What did you see?').fill('Noise.');
   await record(ines);
-  await expect(recordingBar(page)).toContainText('0:03');
+  await recordedFor(page, 3);
   await recordingBar(page).getByRole('button', { name: 'Stop' }).click();
 
   const pieces = new Pieces(page);
@@ -593,7 +591,7 @@ test('by the mailed link an answer takes a recording along, made or chosen, as a
   // The list has the same path; Stop leads back from there all the same.
   await record(visitor);
   await toList();
-  await expect(recordingBar(page)).toContainText('0:01');
+  await recordedFor(page, 1);
   await stop.click();
   await expect(preview).toBeVisible();
   await expect(page).toHaveURL(link);
@@ -605,7 +603,7 @@ test('by the mailed link an answer takes a recording along, made or chosen, as a
   await visitor.link('New request').click();
   await expect(visitor.button('Send')).toBeEnabled();
   await expect(visitor.button('Record screen')).toBeDisabled();
-  await expect(recordingBar(page)).toContainText('0:01');
+  await recordedFor(page, 1);
   await stopsSharing(page);
   await page.getByRole('button', { name: 'Look at it' }).click();
   await expect(page).toHaveURL(link);

@@ -1,4 +1,4 @@
-import type { Page } from '@playwright/test';
+import { expect, type Locator, type Page } from '@playwright/test';
 import type { Customer } from './customer';
 
 /** A real WebM of so many bytes at least, made by the browser itself from noise that compresses badly. */
@@ -104,4 +104,11 @@ export function isShared(page: Page): Promise<boolean> {
   return page.evaluate(
     () => (window as Shared).shared?.getTracks().some((track) => track.readyState === 'live') ?? false,
   );
+}
+
+export const recordingBar = (page: Page): Locator => page.getByRole('region', { name: 'Recording your screen' });
+
+/** Waits until a recording has so many whole seconds, less than ten; a look at its clock may come later than that. */
+export function recordedFor(page: Page, seconds: number): Promise<void> {
+  return expect(recordingBar(page)).toContainText(new RegExp(`0:0[${String(seconds)}-9]|0:[1-5]\\d|[1-9]:\\d\\d`));
 }
