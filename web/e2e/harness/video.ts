@@ -46,11 +46,14 @@ export async function noisyVideo(page: Page, atLeast: number): Promise<Buffer> {
 
 interface Shared {
   shared?: MediaStream;
+  /** Bytes, of a noisy tab. */
+  recorded?: number;
 }
 
 /**
  * Makes the tab the one that is shared. Chromium logs that it asks for a camera nobody wants when it is told so by a flag.
- * `noisy`: what is shown compresses badly, and is recorded as finely as asked, so that seconds become megabytes.
+ * `noisy`: what is shown compresses badly, and is recorded as finely as asked, so that seconds become megabytes;
+ * how many, a busy machine decides, so wait for {@link recordedBytes}.
  */
 export async function sharesThisTab(customer: Customer, { noisy = false } = {}): Promise<void> {
   customer.gate.expect(/camera is not allowed/);
@@ -69,6 +72,9 @@ export async function sharesThisTab(customer: Customer, { noisy = false } = {}):
     window.MediaRecorder = class extends Real {
       constructor(stream: MediaStream, options?: MediaRecorderOptions) {
         super(stream, { ...options, videoBitsPerSecond: 40_000_000 });
+        const counts = window as Shared;
+        counts.recorded = 0;
+        this.addEventListener('dataavailable', ({ data }) => (counts.recorded = (counts.recorded ?? 0) + data.size));
       }
     };
     addEventListener('DOMContentLoaded', () => {
@@ -111,4 +117,11 @@ export const recordingBar = (page: Page): Locator => page.getByRole('region', { 
 /** Waits until a recording has so many whole seconds, less than ten; a look at its clock may come later than that. */
 export function recordedFor(page: Page, seconds: number): Promise<void> {
   return expect(recordingBar(page)).toContainText(new RegExp(`0:0[${String(seconds)}-9]|0:[1-5]\\d|[1-9]:\\d\\d`));
+}
+
+/** Waits until a noisy tab's recording has so many bytes at least. */
+export function recordedBytes(page: Page, atLeast: number): Promise<void> {
+  return expect
+    .poll(() => page.evaluate(() => (window as Shared).recorded), { timeout: 40_000 })
+    .toBeGreaterThanOrEqual(atLeast);
 }
