@@ -18,12 +18,11 @@ type Approval struct {
 	ApprovedAt string         `json:"approved_at"`
 	Codes      *CodesEvidence `json:"codes,omitempty"`
 	// Details are the canonical details, byte for byte, as a string.
-	Details string           `json:"details"`
+	Details string `json:"details"`
+	// Log is added when a document is handed out, as the log grows, and is no
+	// part of the fingerprint.
+	Log     *Log             `json:"log,omitempty"`
 	Passkey *PasskeyEvidence `json:"passkey,omitempty"`
-	// Registration tells how the passkey came to be trusted. It is added when a
-	// document is handed out, is no part of the fingerprint, and is there only
-	// beside Passkey.
-	Registration *Registration `json:"registration,omitempty"`
 	// Version is the constant [Version].
 	Version string `json:"version"`
 }
@@ -82,11 +81,11 @@ func (a Approval) Marshal() ([]byte, error) {
 	return a.append(make([]byte, 0, 2048)), nil
 }
 
-// Fingerprint returns SHA-256 of the marshalled document without its
-// registration, by which an approval is named on a receipt. It fails as
+// Fingerprint returns SHA-256 of the marshalled document without what the log
+// holds of it, by which an approval is named on a receipt. It fails as
 // [Approval.Marshal] does.
 func (a Approval) Fingerprint() ([32]byte, error) {
-	a.Registration = nil
+	a.Log = nil
 	document, err := a.Marshal()
 	if err != nil {
 		return [32]byte{}, err
@@ -107,6 +106,15 @@ func (a *Approval) append(out []byte) []byte {
 		}
 		out = append(out, ']')
 	}
+	inclusion := func(name string, i *Inclusion) {
+		if i != nil {
+			text(name, i.Entry)
+			text(`,"index":`, i.Index)
+			text(`,"opening":`, i.Opening)
+			list(`,"proof":[`, i.Proof)
+			out = append(out, '}')
+		}
+	}
 	text(`{"approved_at":`, a.ApprovedAt)
 	if c := a.Codes; c != nil {
 		text(`,"codes":{"attested_by":`, c.AttestedBy)
@@ -117,6 +125,12 @@ func (a *Approval) append(out []byte) []byte {
 		out = append(out, '}')
 	}
 	text(`,"details":`, a.Details)
+	if l := a.Log; l != nil {
+		text(`,"log":{"checkpoint":`, l.Checkpoint)
+		inclusion(`,"record":{"entry":`, l.Record)
+		inclusion(`,"registration":{"entry":`, l.Registration)
+		out = append(out, '}')
+	}
 	if p := a.Passkey; p != nil {
 		out = strconv.AppendInt(append(out, `,"passkey":{"algorithm":`...), p.Algorithm, 10)
 		text(`,"authenticator_data":`, p.AuthenticatorData)
@@ -129,14 +143,6 @@ func (a *Approval) append(out []byte) []byte {
 		text(`,"signature":`, p.Signature)
 		out = append(out, '}')
 	}
-	if g := a.Registration; g != nil {
-		text(`,"registration":{"checkpoint":`, g.Checkpoint)
-		text(`,"entry":`, g.Entry)
-		text(`,"index":`, g.Index)
-		text(`,"opening":`, g.Opening)
-		list(`,"proof":[`, g.Proof)
-		out = append(out, '}')
-	}
 	text(`,"version":`, a.Version)
 	return append(out, '}')
 }
@@ -144,11 +150,8 @@ func (a *Approval) append(out []byte) []byte {
 // contents are the members of an approval that hold bytes, decoded.
 type contents struct {
 	authData, clientData, credentialID, nonce, publicKey, signature []byte // of a passkey; the last two of codes also
-	entry                                                           []byte
-	opening                                                         [32]byte
-	index                                                           uint64
-	proof                                                           [][32]byte
 	checkpoint                                                      *checkpoint
+	record, registration                                            included
 	fingerprint                                                     [32]byte // of a document that was read
 }
 
@@ -168,15 +171,15 @@ func (a *Approval) check() (Details, *contents, error) {
 	switch {
 	case (a.Passkey == nil) == (a.Codes == nil):
 		return Details{}, nil, fault("", "holds not either a passkey's evidence or the codes'")
-	case a.Registration != nil && a.Passkey == nil:
-		return Details{}, nil, fault("registration", "is there without a passkey")
+	case a.Log != nil && a.Log.Registration != nil && a.Passkey == nil:
+		return Details{}, nil, fault("log.registration", "is there without a passkey")
 	case a.Codes != nil:
 		err = a.Codes.check(&c)
 	default:
 		err = a.Passkey.check(&c, details.RelyingParty)
 	}
-	if err == nil && a.Registration != nil {
-		err = a.Registration.check(&c)
+	if err == nil && a.Log != nil {
+		err = a.Log.check(&c)
 	}
 	if err != nil {
 		return Details{}, nil, err

@@ -18,15 +18,6 @@ var (
 
 const testApprovedAt = "2026-03-14T14:31:02Z"
 
-func codesApproval(t *testing.T) Approval {
-	t.Helper()
-	codes, err := SignCodes(testKey, "k1", []byte(sampleCanonical), []string{FactorPhone, FactorEmail, FactorAuthenticator}, testAt)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return Approval{Version: Version, Details: sampleCanonical, ApprovedAt: FormatTime(testAt), Codes: codes}
-}
-
 func passkeyApproval() Approval {
 	return Approval{Version: Version, Details: sampleCanonical, ApprovedAt: testApprovedAt, Passkey: &PasskeyEvidence{
 		RelyingParty:      "halloran.example",
@@ -46,7 +37,7 @@ func TestApprovalDocumentsAreRFC8785(t *testing.T) {
 	odd.Memo = `<b> & "quotes" \ é 🔑`
 	withMemo := passkeyApproval()
 	withMemo.Details = string(mustCanonical(t, odd))
-	for name, a := range map[string]Approval{"codes": codesApproval(t), "passkey": passkeyApproval(), "memo": withMemo} {
+	for name, a := range map[string]Approval{"codes": codesApproval(), "passkey": passkeyApproval(), "memo": withMemo} {
 		document, err := a.Marshal()
 		if err != nil {
 			t.Fatalf("%s: %v", name, err)
@@ -79,7 +70,7 @@ func TestIncompleteOrMalformedApprovalsAreNotMarshalled(t *testing.T) {
 		"no time":                func(a *Approval) { a.ApprovedAt = "" },
 		"a time with an offset":  func(a *Approval) { a.ApprovedAt = "2026-03-14T14:31:02+00:00" },
 		"no evidence":            func(a *Approval) { a.Passkey = nil },
-		"two kinds of evidence":  func(a *Approval) { a.Codes = codesApproval(t).Codes },
+		"two kinds of evidence":  func(a *Approval) { a.Codes = codesApproval().Codes },
 		"another relying party":  func(a *Approval) { a.Passkey.RelyingParty = "other.example" },
 		"a short nonce":          func(a *Approval) { a.Passkey.Nonce = encode(make([]byte, 31)) },
 		"no signature":           func(a *Approval) { a.Passkey.Signature = "" },
@@ -106,7 +97,7 @@ func TestIncompleteOrMalformedApprovalsAreNotMarshalled(t *testing.T) {
 }
 
 func TestCodesEvidenceFitsOnlyWhatWasSigned(t *testing.T) {
-	a := codesApproval(t)
+	a := codesApproval()
 	canonical := []byte(a.Details)
 	if err := a.Codes.Verify(canonical, testApprovedAt); err != nil {
 		t.Fatal(err)
@@ -156,8 +147,8 @@ func TestCodesEvidenceFitsOnlyWhatWasSigned(t *testing.T) {
 }
 
 func TestSigningCodesTwiceGivesTheSameBytes(t *testing.T) {
-	one, err1 := codesApproval(t).Marshal()
-	two, err2 := codesApproval(t).Marshal()
+	one, err1 := codesApproval().Marshal()
+	two, err2 := codesApproval().Marshal()
 	if err1 != nil || err2 != nil || !bytes.Equal(one, two) {
 		t.Errorf("%s\n%s\n%v %v", one, two, err1, err2)
 	}

@@ -43,8 +43,10 @@ func BenchmarkVerify(b *testing.B) {
 	}
 	o := strict()
 	whole("registered", r.document(), o)
+	r.log.record = 800
+	whole("recorded", r.document(), o)
 	o.LogKeys = nil
-	a.Registration = nil
+	a.Log = nil
 	whole("alone", a.append(nil), o)
 	whole("codes", codesDocument(), o)
 }

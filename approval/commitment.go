@@ -6,7 +6,10 @@ import (
 	"encoding/binary"
 )
 
-const credentialLabel = "countersign/credential/v1"
+const (
+	credentialLabel = "countersign/credential/v1"
+	approvalLabel   = "countersign/approval-record/v1"
+)
 
 // CredentialCommitment is what the audit log's entry of a passkey's creation
 // says about the passkey: HMAC-SHA-256 under opening of
@@ -27,6 +30,20 @@ func CredentialCommitment(opening [32]byte, account, relyingParty string, creden
 	message = appendField(message, publicKey)
 	mac := hmac.New(sha256.New, opening[:])
 	mac.Write(message)
+	return [32]byte(mac.Sum(nil))
+}
+
+// ApprovalCommitment is what the audit log's entry of an approval says about the
+// document: HMAC-SHA-256 under opening of
+//
+//	"countersign/approval-record/v1" || 0x00 || fingerprint
+//
+// with the 32 bytes of [Approval.Fingerprint]. As long as the log keeps the
+// opening to itself it tells nothing of the approval.
+func ApprovalCommitment(opening, fingerprint [32]byte) [32]byte {
+	mac := hmac.New(sha256.New, opening[:])
+	mac.Write([]byte(approvalLabel + "\x00"))
+	mac.Write(fingerprint[:])
 	return [32]byte(mac.Sum(nil))
 }
 

@@ -103,7 +103,12 @@ type logRecipe struct {
 	note                                              func(string) string
 	signer                                            ed25519.PrivateKey
 	name                                              string
-	shown                                             func(*Registration)
+	shown                                             func(*Log)
+
+	withoutRegistration bool
+	record              int // the index of the approval's own entry; 0 for none
+	recordEntry         func(string) string
+	recorded            func(fingerprint [32]byte) [32]byte // what the record is of
 }
 
 func newRecipe(key keyPair) *recipe {
@@ -116,6 +121,13 @@ func newRecipe(key keyPair) *recipe {
 func registered(key keyPair) *recipe {
 	r := newRecipe(key)
 	r.withLog = true
+	return r
+}
+
+// recorded has the approval's own entry as well.
+func recorded(key keyPair) *recipe {
+	r := registered(key)
+	r.log.record = 5
 	return r
 }
 
@@ -142,7 +154,7 @@ func (r *recipe) approval() Approval {
 		CredentialID: encode(r.credentialID), PublicKey: encode(r.key.cose), Algorithm: r.key.algorithm, Nonce: encode(nonce), AuthenticatorData: encode(auth),
 		ClientDataJSON: encode([]byte(client)), Signature: encode(signature)}}
 	if r.withLog {
-		a.Registration = r.registration()
+		a.Log = r.log.of(r, a)
 	}
 	return a
 }
@@ -156,8 +168,8 @@ func (r *recipe) document() []byte {
 	return []byte(b)
 }
 
-func (r *recipe) registration() *Registration {
-	l := r.log
+// of is what the recipe's log holds about an approval.
+func (l logRecipe) of(r *recipe, a Approval) *Log {
 	opening := [32]byte(bytes.Repeat([]byte{0x0f}, 32))
 	if l.credentialID == nil {
 		l.credentialID = r.credentialID
@@ -168,28 +180,41 @@ func (r *recipe) registration() *Registration {
 	if l.boundAccount == "" {
 		l.boundAccount = l.account
 	}
-	credential := CredentialCommitment(opening, l.boundAccount, l.relyingParty, l.credentialID, l.publicKey)
-	own := `{"account":"` + l.account + `","at":"` + l.at + `","commitment":"` + encode(bytes.Repeat([]byte{3}, 32)) + `","credential":"` + encode(credential[:]) + `","kind":"` + l.kind +
-		`","ok":"` + l.ok + `","version":"countersign/audit/v1"}`
+	entry := func(account, at, kind, ok string, subject [32]byte) []byte {
+		return fmt.Appendf(nil, `{"account":"%s","at":"%s","commitment":"%s","kind":"%s","ok":"%s","subject":"%s","version":"countersign/audit/v1"}`, account, at, encode(bytes.Repeat([]byte{3}, 32)), kind, ok, encode(subject[:]))
+	}
 	leaves := make([][]byte, l.size)
 	for i := range leaves {
 		leaves[i] = fmt.Appendf(nil, `{"account":"ac_%d","at":"2026-01-02T03:04:05.000Z","commitment":"%s","kind":"login.succeeded","ok":"true","version":"countersign/audit/v1"}`, i, encode(bytes.Repeat([]byte{byte(i)}, 32)))
 	}
-	leaves[l.index] = []byte(own)
+	leaves[l.index] = entry(l.account, l.at, l.kind, l.ok, CredentialCommitment(opening, l.boundAccount, l.relyingParty, l.credentialID, l.publicKey))
+	recordOpening := [32]byte(bytes.Repeat([]byte{0x1f}, 32))
+	if l.record > 0 {
+		fingerprint := sha256.Sum256(a.append(nil))
+		if l.recorded != nil {
+			fingerprint = l.recorded(fingerprint)
+		}
+		leaves[l.record] = entry(r.details.Account, strings.TrimSuffix(a.ApprovedAt, "Z")+".004Z", "withdrawal.approved", "true", ApprovalCommitment(recordOpening, fingerprint))
+		if l.recordEntry != nil {
+			leaves[l.record] = []byte(l.recordEntry(string(leaves[l.record])))
+		}
+	}
 	root := treeHash(leaves)
 	note := fmt.Sprintf("%s\n%d\n%s\n", l.name, l.size, base64.StdEncoding.EncodeToString(root[:]))
-	signed := signNote(note, l.name, l.signer)
+	out := &Log{Checkpoint: signNote(note, l.name, l.signer)}
 	if l.note != nil {
-		signed = l.note(signed)
+		out.Checkpoint = l.note(out.Checkpoint)
 	}
-	g := &Registration{Checkpoint: signed, Entry: encode([]byte(own)), Index: fmt.Sprint(l.index), Opening: encode(opening[:]), Proof: []string{}}
-	for _, h := range treePath(l.index, leaves) {
-		g.Proof = append(g.Proof, encode(h[:]))
+	if !l.withoutRegistration {
+		out.Registration = NewInclusion(leaves[l.index], uint64(l.index), opening, treePath(l.index, leaves))
+	}
+	if l.record > 0 {
+		out.Record = NewInclusion(leaves[l.record], uint64(l.record), recordOpening, treePath(l.record, leaves))
 	}
 	if l.shown != nil {
-		l.shown(g)
+		l.shown(out)
 	}
-	return g
+	return out
 }
 
 // signNote signs as c2sp.org/signed-note says.
@@ -241,9 +266,23 @@ func split(n int) int {
 	return k
 }
 
-func codesDocument() []byte {
+func codesApproval() Approval {
 	codes := must(SignCodes(testKey, "k1", []byte(sampleCanonical), []string{FactorPhone, FactorEmail, FactorAuthenticator}, testAt))
-	return must(Approval{Version: Version, Details: sampleCanonical, ApprovedAt: testApprovedAt, Codes: codes}.Marshal())
+	return Approval{Version: Version, Details: sampleCanonical, ApprovedAt: testApprovedAt, Codes: codes}
+}
+
+func codesDocument() []byte { return must(codesApproval().Marshal()) }
+
+// codesRecorded are codes whose approval is in the log.
+func codesRecorded(change func(*logRecipe)) []byte {
+	r := recorded(es256Key(11))
+	r.log.withoutRegistration = true
+	if change != nil {
+		change(&r.log)
+	}
+	a := codesApproval()
+	a.Log = r.log.of(r, a)
+	return a.append(nil)
 }
 
 // strict is all that can be asked of a document.

@@ -61,6 +61,16 @@ func parse(document []byte) (Approval, Details, *contents, error) {
 		r.literal("}", "codes")
 	}
 	r.text(`,"details":`, "details", &a.Details)
+	log := len(r.rest)
+	if r.has(`,"log":{`) {
+		l := &Log{}
+		a.Log = l
+		r.text(`"checkpoint":`, "log.checkpoint", &l.Checkpoint)
+		l.Record = r.inclusion(`,"record":{`, withinRecord)
+		l.Registration = r.inclusion(`,"registration":{`, withinRegistration)
+		r.literal("}", "log")
+	}
+	after := len(r.rest)
 	if r.has(`,"passkey":{`) {
 		p := &PasskeyEvidence{}
 		a.Passkey = p
@@ -76,18 +86,6 @@ func parse(document []byte) (Approval, Details, *contents, error) {
 		r.text(`,"signature":`, "passkey.signature", &p.Signature)
 		r.literal("}", "passkey")
 	}
-	registration := len(r.rest)
-	if r.has(`,"registration":{`) {
-		g := &Registration{}
-		a.Registration = g
-		r.text(`"checkpoint":`, "registration.checkpoint", &g.Checkpoint)
-		r.text(`,"entry":`, "registration.entry", &g.Entry)
-		r.text(`,"index":`, "registration.index", &g.Index)
-		r.text(`,"opening":`, "registration.opening", &g.Opening)
-		g.Proof = r.list(`,"proof":[`, "registration.proof", maxProof)
-		r.literal("}", "registration")
-	}
-	after := len(r.rest)
 	r.text(`,"version":`, "version", &a.Version)
 	r.literal("}", "version")
 	if r.rest != "" {
@@ -100,8 +98,8 @@ func parse(document []byte) (Approval, Details, *contents, error) {
 	if err != nil {
 		return Approval{}, Details{}, nil, err
 	}
-	if a.Registration != nil {
-		document = slices.Concat(document[:len(document)-registration], document[len(document)-after:])
+	if a.Log != nil {
+		document = slices.Concat(document[:len(document)-log], document[len(document)-after:])
 	}
 	c.fingerprint = sha256.Sum256(document)
 	return a, details, c, nil
@@ -110,13 +108,14 @@ func parse(document []byte) (Approval, Details, *contents, error) {
 // reader takes canonical text apart from its beginning. After the first fault
 // it does nothing more.
 type reader struct {
-	rest string
-	err  error
+	rest   string
+	within string // put before the member that a fault names
+	err    error
 }
 
 func (r *reader) fail(member, reason string) {
 	if r.err == nil {
-		r.err, r.rest = fault(member, reason), ""
+		r.err, r.rest = fault(r.within+member, reason), ""
 	}
 }
 
@@ -204,6 +203,22 @@ func (r *reader) list(name, member string, most int) []string {
 		out = append(out, value)
 	}
 	return out
+}
+
+// inclusion reads an inclusion if one is next.
+func (r *reader) inclusion(next, within string) *Inclusion {
+	if !r.has(next) {
+		return nil
+	}
+	r.within = within
+	i := &Inclusion{}
+	r.text(`"entry":`, "entry", &i.Entry)
+	r.text(`,"index":`, "index", &i.Index)
+	r.text(`,"opening":`, "opening", &i.Opening)
+	i.Proof = r.list(`,"proof":[`, "proof", maxProof)
+	r.literal("}", "proof")
+	r.within = ""
+	return i
 }
 
 func (r *reader) integer(member string) int64 {

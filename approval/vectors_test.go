@@ -36,6 +36,7 @@ type vectorOptions struct {
 	Origins       []string `json:"origins,omitempty"`
 	LogKeys       []string `json:"log_keys,omitempty"`
 	PublicKeys    []string `json:"public_keys,omitempty"`
+	Recorded      bool     `json:"recorded,omitempty"`
 	ServerKeys    []string `json:"server_keys,omitempty"`
 	Way           string   `json:"way,omitempty"`
 	Now           string   `json:"now,omitempty"`
@@ -43,7 +44,7 @@ type vectorOptions struct {
 }
 
 func (o vectorOptions) options(t *testing.T) Options {
-	out := Options{RelyingParty: o.RelyingParty, Origins: o.Origins, LogKeys: o.LogKeys, PublicKeys: o.PublicKeys, ServerKeys: o.ServerKeys, Way: o.Way, MaxAge: time.Duration(o.MaxAgeSeconds) * time.Second}
+	out := Options{RelyingParty: o.RelyingParty, Origins: o.Origins, LogKeys: o.LogKeys, Recorded: o.Recorded, PublicKeys: o.PublicKeys, ServerKeys: o.ServerKeys, Way: o.Way, MaxAge: time.Duration(o.MaxAgeSeconds) * time.Second}
 	if o.Now != "" {
 		now, err := time.Parse(timeLayout, o.Now)
 		if err != nil {
@@ -239,12 +240,15 @@ func vectors() []vector {
 	key("bad-key-rsa-exponent-one", "an RSA key with exponent 1", rs, func(c []byte) []byte { return append(c[:len(c)-4], 0x41, 1) })
 
 	// Trust, time and what else was asked.
-	add("bad-no-registration", "log keys are given, and the document has no registration", "registration", all, newRecipe(es).document())
+	add("bad-no-registration", "log keys are given, and the document has no registration", "log.registration", all, newRecipe(es).document())
 	other := pinned
 	other.PublicKeys = []string{"ac_other:" + encode(es.cose)}
 	add("bad-pinned-for-another-account", "the key is given, but for another account", "passkey.public_key", other, newRecipe(es).document())
 	log := func(name, why, member string, change func(*logRecipe)) {
-		bad(name, why, "registration."+member, func(r *recipe) { change(&r.log) })
+		if member != "checkpoint" {
+			member = "registration." + member
+		}
+		bad(name, why, "log."+member, func(r *recipe) { change(&r.log) })
 	}
 	log("bad-entry-kind", "an entry of another kind", "entry", func(l *logRecipe) { l.kind = "passkey.deleted" })
 	log("bad-entry-refused", "an entry of a creation that failed", "entry", func(l *logRecipe) { l.ok = "false" })
@@ -255,19 +259,19 @@ func vectors() []vector {
 	log("bad-entry-other-key", "an entry of another key", "entry", func(l *logRecipe) { l.publicKey = es256Key(13).cose })
 	log("bad-entry-other-credential", "an entry of another credential id", "entry", func(l *logRecipe) { l.credentialID = []byte("another") })
 	log("bad-entry-other-relying-party", "an entry of another relying party", "entry", func(l *logRecipe) { l.relyingParty = "other.example" })
-	shown := func(name, why, member string, change func(*Registration)) {
-		log(name, why, member, func(l *logRecipe) { l.shown = change })
+	shown := func(name, why, member string, change func(*Inclusion)) {
+		log(name, why, member, func(l *logRecipe) { l.shown = func(l *Log) { change(l.Registration) } })
 	}
-	shown("bad-opening", "another opening", "entry", func(g *Registration) { g.Opening = encode(make([]byte, 32)) })
-	shown("bad-opening-short", "an opening of 31 bytes", "opening", func(g *Registration) { g.Opening = encode(make([]byte, 31)) })
-	shown("bad-index", "another index", "proof", func(g *Registration) { g.Index = "3" })
-	shown("bad-index-beyond", "an index behind the end of the log", "proof", func(g *Registration) { g.Index = "7" })
-	shown("bad-index-form", "an index with a leading zero", "index", func(g *Registration) { g.Index = "04" })
-	shown("bad-proof-short", "a proof without its last hash", "proof", func(g *Registration) { g.Proof = g.Proof[:len(g.Proof)-1] })
-	shown("bad-proof-long", "a proof with a hash more", "proof", func(g *Registration) { g.Proof = append(g.Proof, g.Proof[0]) })
-	shown("bad-proof-order", "a proof from the top", "proof", func(g *Registration) { g.Proof[0], g.Proof[1] = g.Proof[1], g.Proof[0] })
-	shown("bad-proof-empty", "no proof", "proof", func(g *Registration) { g.Proof = nil })
-	shown("bad-entry-altered", "an entry that is not in the log", "proof", func(g *Registration) {
+	shown("bad-opening", "another opening", "entry", func(g *Inclusion) { g.Opening = encode(make([]byte, 32)) })
+	shown("bad-opening-short", "an opening of 31 bytes", "opening", func(g *Inclusion) { g.Opening = encode(make([]byte, 31)) })
+	shown("bad-index", "another index", "proof", func(g *Inclusion) { g.Index = "3" })
+	shown("bad-index-beyond", "an index behind the end of the log", "proof", func(g *Inclusion) { g.Index = "7" })
+	shown("bad-index-form", "an index with a leading zero", "index", func(g *Inclusion) { g.Index = "04" })
+	shown("bad-proof-short", "a proof without its last hash", "proof", func(g *Inclusion) { g.Proof = g.Proof[:len(g.Proof)-1] })
+	shown("bad-proof-long", "a proof with a hash more", "proof", func(g *Inclusion) { g.Proof = append(g.Proof, g.Proof[0]) })
+	shown("bad-proof-order", "a proof from the top", "proof", func(g *Inclusion) { g.Proof[0], g.Proof[1] = g.Proof[1], g.Proof[0] })
+	shown("bad-proof-empty", "no proof", "proof", func(g *Inclusion) { g.Proof = nil })
+	shown("bad-entry-altered", "an entry that is not in the log", "proof", func(g *Inclusion) {
 		b, _ := decode(g.Entry, 1, maxEntry)
 		g.Entry = encode(bytes.Replace(b, []byte("05.678Z"), []byte("05.679Z"), 1))
 	})
@@ -285,7 +289,7 @@ func vectors() []vector {
 		_, line, _ := cutNote(signNote(text, "witness.example", strangeLogKey))
 		return s + line
 	})
-	add("bad-checkpoint-plus", "an origin that no log key can name", "registration.checkpoint", none, made(func(r *recipe) { r.log.name = "halloran.example+audit" }))
+	add("bad-checkpoint-plus", "an origin that no log key can name", "log.checkpoint", none, made(func(r *recipe) { r.log.name = "halloran.example+audit" }))
 	note("bad-checkpoint-unsigned", "a checkpoint without a signature", func(s string) string { text, _, _ := cutNote(s); return text + "\n" })
 	note("bad-checkpoint-size", "a size with a leading zero, signed so", func(s string) string {
 		text, _, _ := cutNote(s)
@@ -324,10 +328,65 @@ func vectors() []vector {
 	add("bad-codes-low-order", "a key and a signature that fit every message", "codes.public_key", none, lowOrder)
 	codes("bad-codes-attested-by", "attested by somebody else", "codes.attested_by", `"server"`, `"customer"`)
 	codes("bad-codes-signature", "one letter of the signature", "codes.signature", `"signature":"`, `"signature":"A`)
-	g := registered(es).registration()
-	withRegistration := Approval{Registration: g}
-	shownText := string(withRegistration.append(nil))
-	codes("bad-codes-with-registration", "codes with a registration", "registration", `,"version"`, shownText[strings.Index(shownText, `,"registration"`):strings.Index(shownText, `,"version"`)]+`,"version"`)
+	add("bad-codes-with-registration", "codes with a registration", "log.registration", all, codesRecorded(func(l *logRecipe) { l.withoutRegistration = false }))
+
+	// The approval's own entry.
+	strictly := all
+	strictly.Recorded = true
+	good("good-recorded", "the log holds the approval too, and it is asked for", strictly, recorded(es).document())
+	good("good-recorded-pinned", "the log holds the approval, and the key is given", vectorOptions{LogKeys: all.LogKeys, Recorded: true, PublicKeys: pinned.PublicKeys}, made(func(r *recipe) { r.log.record, r.log.withoutRegistration = 6, true }))
+	good("good-recorded-nothing-asked", "the same document as good-recorded; nothing is asked", none, recorded(es).document())
+	good("good-codes-recorded", "codes, and the log holds the approval", strictly, codesRecorded(nil))
+	add("bad-not-recorded", "a record is asked for, and there is none", "log.record", strictly, registered(es).document())
+	add("bad-codes-not-recorded", "a record is asked for, and codes have none", "log.record", strictly, codesDocument())
+	record := func(name, why, member string, o vectorOptions, change func(*recipe)) {
+		r := recorded(es)
+		change(r)
+		add(name, why, "log."+member, o, r.document())
+	}
+	altered := func(name, why, old, new string) {
+		record(name, why, "record.entry", none, func(r *recipe) { r.text = replace(old, new) })
+	}
+	altered("bad-recorded-time", "another time than was recorded, within the same expiry", `"approved_at":"2026-03-14T14:31:02Z"`, `"approved_at":"2026-03-14T14:31:03Z"`)
+	record("bad-recorded-credential-id", "another credential id than was recorded; the key is given", "record.entry", vectorOptions{LogKeys: all.LogKeys, PublicKeys: pinned.PublicKeys}, func(r *recipe) {
+		r.log.withoutRegistration = true
+		r.text = replace(`"credential_id":"Y`, `"credential_id":"Z`)
+	})
+	record("bad-record-of-another-document", "a record of another document", "record.entry", none, func(r *recipe) {
+		r.log.recorded = func(f [32]byte) [32]byte { f[0] ^= 1; return f }
+	})
+	entry := func(name, why, old, new string) {
+		record(name, why, "record.entry", none, func(r *recipe) { r.log.recordEntry = replace(old, new) })
+	}
+	entry("bad-record-kind", "an entry of a withdrawal that was declined", "withdrawal.approved", "withdrawal.declined")
+	entry("bad-record-refused", "an entry of an approval that failed", `"ok":"true"`, `"ok":"false"`)
+	entry("bad-record-account", "an entry of another account", `"account":"ac_01HZX3"`, `"account":"ac_other"`)
+	entry("bad-record-time", "an entry of another time, of this document", `14:31:02.004Z`, `14:31:03.004Z`)
+	entry("bad-record-order", "an entry whose members are in another order", `"kind":"withdrawal.approved","ok":"true"`, `"ok":"true","kind":"withdrawal.approved"`)
+	record("bad-record-before-registration", "the approval's entry is before the passkey's", "registration.index", none, func(r *recipe) { r.log.record = 3 })
+	record("bad-record-as-registration", "the two entries in each other's place", "registration.entry", none, func(r *recipe) {
+		r.log.shown = func(l *Log) { l.Record, l.Registration = l.Registration, l.Record }
+	})
+	record("bad-record-proof", "the registration's path under the record", "record.proof", none, func(r *recipe) {
+		r.log.shown = func(l *Log) { l.Record.Proof = l.Registration.Proof }
+	})
+	record("bad-record-index", "another index", "record.proof", none, func(r *recipe) { r.log.shown = func(l *Log) { l.Record.Index = "6" } })
+	record("bad-record-opening", "the registration's opening under the record", "record.entry", none, func(r *recipe) {
+		r.log.shown = func(l *Log) { l.Record.Opening = l.Registration.Opening }
+	})
+	record("bad-log-empty", "a checkpoint, and no entry under it", "", none, func(r *recipe) {
+		r.log.shown = func(l *Log) { l.Record, l.Registration = nil, nil }
+	})
+	out[len(out)-1].Member = "log"
+	record("bad-log-order", "the registration before the record", "", none, func(r *recipe) {
+		r.text = func(s string) string {
+			from, middle, to := strings.Index(s, `,"record"`), strings.Index(s, `,"registration"`), strings.Index(s, `},"passkey"`)
+			return s[:from] + s[middle:to] + s[from:middle] + s[to:]
+		}
+	})
+	out[len(out)-1].Member = "log"
+	add("bad-codes-record-of-another-document", "codes with a record of another document", "log.record.entry", none, codesRecorded(func(l *logRecipe) { l.recorded = func(f [32]byte) [32]byte { f[31] ^= 1; return f } }))
+	add("bad-codes-record-stranger", "codes under a checkpoint of another key", "log.checkpoint", all, codesRecorded(func(l *logRecipe) { l.signer = strangeLogKey }))
 	return out
 }
 

@@ -19,10 +19,12 @@ type Options struct {
 	// scheme, such as "https://accounts.example.com".
 	Origins []string
 	// LogKeys are the verifier keys of audit logs, each as name+hash+base64
-	// (c2sp.org/signed-note). With these, a passkey's registration must be there
-	// and under a checkpoint that one of them signed, unless the passkey's key is
-	// among PublicKeys.
+	// (c2sp.org/signed-note). With these, a passkey's registration must be there,
+	// unless the passkey's key is among PublicKeys; and what the log holds must be
+	// under a checkpoint that one of them signed.
 	LogKeys []string
+	// Recorded asks that the log holds the approval itself. LogKeys are needed.
+	Recorded bool
 	// PublicKeys are passkeys' keys that are trusted because they were obtained
 	// elsewhere: "account:public key", the key as documents have it.
 	PublicKeys []string
@@ -90,6 +92,9 @@ func NewVerifier(o Options) (*Verifier, error) {
 	if o.Way != "" && o.Way != WayPasskey && o.Way != WayCodes {
 		return nil, errors.New("approval: the way is neither passkey nor codes")
 	}
+	if o.Recorded && len(o.LogKeys) == 0 {
+		return nil, errors.New("approval: that the log holds the approval is asked for, and no log key is given")
+	}
 	if o.MaxAge < 0 || o.MaxAge > 0 && o.Now.IsZero() {
 		return nil, errors.New("approval: an age is asked for, and not from when")
 	}
@@ -118,6 +123,7 @@ const (
 	provedCeremony     = "Its browser or app asked for it on a page of the origin in the document, for the relying party of the details, and not in a frame."
 	provedUser         = "The authenticator verified its user (by face, fingerprint, PIN or pattern), who was present."
 	provedRegistration = "The key was registered for this account before the approval: the audit log's entry is under a checkpoint that a given log key signed."
+	provedRecord       = "The service recorded this approval at this time, and not one byte of it is another since: the audit log's entry is under a checkpoint that a given log key signed."
 	provedPinned       = "The key is one that was given as this account's."
 	provedRelyingParty = "The relying party is the given one."
 	provedOrigin       = "The origin is one of those given."
@@ -128,6 +134,7 @@ const (
 	openScreen       = "What a screen showed: the key signed these details, whatever was displayed."
 	openPerson       = "Who the user was: the authenticator verified whoever it knows as its user."
 	openTime         = "When exactly: the time is the server's word, and no later than the expiry, which is signed."
+	openClock        = "That the service's clock was right: when it recorded the approval is its word."
 	openCredentialID = "The credential id: it is the server's word."
 	openKey          = "That the key is the customer's: neither a log key nor the key itself was given."
 	openLog          = "That the log shows everybody the same: compare its checkpoints, or ask its witnesses."
@@ -146,7 +153,7 @@ func (v *Verifier) Verify(document []byte) (*Verdict, error) {
 	if err != nil {
 		return nil, err
 	}
-	verdict := &Verdict{Details: details, ApprovedAt: a.ApprovedAt, Way: WayPasskey, Proved: make([]string, 0, 7), NotProved: make([]string, 0, 9)}
+	verdict := &Verdict{Details: details, ApprovedAt: a.ApprovedAt, Way: WayPasskey, Proved: make([]string, 0, 8), NotProved: make([]string, 0, 9)}
 	if a.Codes != nil {
 		verdict.Way = WayCodes
 	}
@@ -162,13 +169,23 @@ func (v *Verifier) Verify(document []byte) (*Verdict, error) {
 	case a.ApprovedAt < v.oldest:
 		return nil, fault("approved_at", "is longer ago than the given age")
 	}
+	registered, recorded, err := v.logged(&details, &a, c)
+	if err != nil {
+		return nil, err
+	}
 	if a.Codes != nil {
 		err = v.codes(verdict, &a, c)
 	} else {
-		err = v.passkey(verdict, &a, c)
+		err = v.passkey(verdict, &a, c, registered, recorded)
 	}
 	if err != nil {
 		return nil, err
+	}
+	if recorded {
+		verdict.Proved = append(verdict.Proved, provedRecord)
+	}
+	if registered || recorded {
+		verdict.NotProved = append(verdict.NotProved, openLog)
 	}
 	verdict.note(v.options.RelyingParty != "", provedRelyingParty, openRelyingParty)
 	verdict.note(v.oldest != "", provedAge, openAge)
@@ -205,7 +222,7 @@ func (v *Verifier) codes(verdict *Verdict, a *Approval, c *contents) error {
 	return nil
 }
 
-func (v *Verifier) passkey(verdict *Verdict, a *Approval, c *contents) error {
+func (v *Verifier) passkey(verdict *Verdict, a *Approval, c *contents, registered, recorded bool) error {
 	p := a.Passkey
 	if len(v.options.Origins) > 0 && !slices.Contains(v.options.Origins, p.Origin) {
 		return fault("passkey.origin", "is none of the given origins")
@@ -216,9 +233,13 @@ func (v *Verifier) passkey(verdict *Verdict, a *Approval, c *contents) error {
 	if err := verifyClientData(c.clientData, challenge(c.nonce, a.Details), p.Origin); err != nil {
 		return err
 	}
-	pinned, registered, err := v.trust(&verdict.Details, a, c)
-	if err != nil {
-		return err
+	pinned := len(v.publicKeys) > 0 && v.publicKeys[verdict.Details.Account+":"+p.PublicKey]
+	switch {
+	case pinned, registered, len(v.logKeys) == 0 && len(v.publicKeys) == 0:
+	case len(v.logKeys) > 0:
+		return fault("log.registration", "is missing, and log keys were given")
+	default:
+		return fault("passkey.public_key", "is none of the keys that were given for this account")
 	}
 	hash := sha256.Sum256(c.clientData)
 	if err := verifySignature(p.Algorithm, c.publicKey, append(c.authData, hash[:]...), c.signature); err != nil {
@@ -231,38 +252,38 @@ func (v *Verifier) passkey(verdict *Verdict, a *Approval, c *contents) error {
 	}
 	if registered {
 		verdict.Proved = append(verdict.Proved, provedRegistration)
-		verdict.NotProved = append(verdict.NotProved, openLog)
-	} else {
+	}
+	if !registered && !recorded {
 		verdict.NotProved = append(verdict.NotProved, openCredentialID)
 	}
 	if !pinned && !registered {
 		verdict.NotProved = append(verdict.NotProved, openKey)
 	}
-	verdict.NotProved = append(verdict.NotProved, openTime, openScreen, openPerson)
+	if recorded {
+		verdict.NotProved = append(verdict.NotProved, openClock)
+	} else {
+		verdict.NotProved = append(verdict.NotProved, openTime)
+	}
+	verdict.NotProved = append(verdict.NotProved, openScreen, openPerson)
 	return nil
 }
 
-// trust tells how the key is known to be the account's.
-func (v *Verifier) trust(d *Details, a *Approval, c *contents) (pinned, registered bool, err error) {
-	if a.Registration != nil {
-		if err := a.Registration.verify(c, d, a.ApprovedAt); err != nil {
-			return false, false, err
-		}
+// logged tells what a log whose key was given holds. What is there is checked
+// though none was given.
+func (v *Verifier) logged(d *Details, a *Approval, c *contents) (registered, recorded bool, err error) {
+	if v.options.Recorded && (a.Log == nil || a.Log.Record == nil) {
+		return false, false, fault("log.record", "is missing, and was asked for")
 	}
-	pinned = len(v.publicKeys) > 0 && v.publicKeys[d.Account+":"+a.Passkey.PublicKey]
-	switch {
-	case a.Registration != nil && len(v.logKeys) > 0:
-		if !v.signed(a.Registration.Checkpoint, c.checkpoint) {
-			return false, false, fault("registration.checkpoint", "is signed by none of the given log keys")
-		}
-		return pinned, true, nil
-	case pinned, len(v.logKeys) == 0 && len(v.publicKeys) == 0:
-		return pinned, false, nil
-	case len(v.logKeys) > 0:
-		return false, false, fault("registration", "is missing, and log keys were given")
-	default:
-		return false, false, fault("passkey.public_key", "is none of the keys that were given for this account")
+	if a.Log == nil {
+		return false, false, nil
 	}
+	if err := a.Log.verify(c, d, a.ApprovedAt); err != nil || len(v.logKeys) == 0 {
+		return false, false, err
+	}
+	if !v.signed(a.Log.Checkpoint, c.checkpoint) {
+		return false, false, fault("log.checkpoint", "is signed by none of the given log keys")
+	}
+	return a.Log.Registration != nil, a.Log.Record != nil, nil
 }
 
 // signed checks the signature of a checkpoint, once.

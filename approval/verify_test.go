@@ -17,6 +17,8 @@ func kinds() map[string][]byte {
 		"es256 registered": registered(es256Key(11)).document(),
 		"eddsa registered": registered(ed25519Key(12)).document(),
 		"rs256 registered": registered(rs256Key()).document(),
+		"es256 recorded":   recorded(es256Key(11)).document(),
+		"codes recorded":   codesRecorded(nil),
 	}
 }
 
@@ -39,9 +41,9 @@ func TestTrueProofsAreAccepted(t *testing.T) {
 		if err != nil || verdict.Fingerprint != want || verdict.Details != sample() || verdict.ApprovedAt != testApprovedAt || len(verdict.Proved) == 0 || len(verdict.NotProved) == 0 {
 			t.Errorf("%s: %+v, %v", name, verdict, err)
 		}
-		a.Registration = nil
+		a.Log = nil
 		if stored, err := a.Marshal(); err != nil || sha256.Sum256(stored) != verdict.Fingerprint {
-			t.Errorf("%s: the fingerprint is not that of the document without its registration (%v)", name, err)
+			t.Errorf("%s: the fingerprint is not that of the document without its log (%v)", name, err)
 		}
 	}
 }
@@ -79,6 +81,7 @@ func TestNoChangedByteIsAccepted(t *testing.T) {
 				// Nobody signed when the approval by a passkey was given, nor under which id its key is kept unless the log tells.
 				sentence := ""
 				switch {
+				case strings.HasSuffix(name, "recorded"): // not one byte
 				case name != "codes" && timeFrom <= i && i < timeTo:
 					sentence = openTime
 				case idFrom <= i && i < idTo:
@@ -130,6 +133,16 @@ func TestTheVerdictSaysWhatWasNotAsked(t *testing.T) {
 			t.Errorf("%q and %q", s.proved, s.open)
 		}
 	}
+	asked := strict()
+	asked.Recorded = true
+	kept, err := verifier(t, asked).Verify(recorded(es256Key(11)).document())
+	if err != nil || !has(kept.Proved, provedRecord) || !has(kept.NotProved, openClock) || has(kept.NotProved, openTime) || !has(kept.NotProved, openLog) {
+		t.Errorf("%+v, %v", kept, err)
+	}
+	unasked, err := verifier(t, Options{}).Verify(recorded(es256Key(11)).document())
+	if err != nil || has(unasked.Proved, provedRecord) || !has(unasked.NotProved, openTime) || !has(unasked.NotProved, openCredentialID) {
+		t.Errorf("%+v, %v", unasked, err)
+	}
 	for _, s := range []string{openScreen, openPerson, openTime, openOnce} {
 		if !has(bare.NotProved, s) || !has(all.NotProved, s) {
 			t.Errorf("not always said: %q", s)
@@ -164,6 +177,7 @@ func TestOptionsThatAreNotWhatTheySeemAreRefused(t *testing.T) {
 		"an age without a time":    {MaxAge: time.Minute},
 		"a negative age":           {MaxAge: -time.Minute, Now: testAt},
 		"another way":              {Way: "post"},
+		"a record in no log":       {Recorded: true},
 	} {
 		if _, err := NewVerifier(o); err == nil {
 			t.Errorf("%s is accepted", name)
@@ -203,29 +217,25 @@ func TestInclusionInTreesOfEverySize(t *testing.T) {
 	}
 }
 
-func TestARegistrationKeepsTheLogsSignatureAlone(t *testing.T) {
-	g := registered(es256Key(11)).registration()
-	entry, _ := decode(g.Entry, 1, maxEntry)
-	opening, _ := decode(g.Opening, 32, 32)
-	var proof [][32]byte
-	for _, p := range g.Proof {
-		b, _ := decode(p, 32, 32)
-		proof = append(proof, [32]byte(b))
-	}
-	text, _, _ := cutNote(g.Checkpoint)
+func TestALogKeepsItsOwnSignatureAlone(t *testing.T) {
+	l := recorded(es256Key(11)).approval().Log
+	text, _, _ := cutNote(l.Checkpoint)
 	witness := signNote(text, "witness.example", strangeLogKey)
 	_, line, _ := cutNote(witness)
-	for _, note := range []string{g.Checkpoint, g.Checkpoint + line, strings.Replace(g.Checkpoint, "\n\n", "\n\n"+line, 1)} {
-		got, err := NewRegistration(note, entry, 4, [32]byte(opening), proof)
-		if err != nil || got.Checkpoint != g.Checkpoint || got.Index != g.Index || got.Entry != g.Entry || len(got.Proof) != len(g.Proof) {
+	for _, note := range []string{l.Checkpoint, l.Checkpoint + line, strings.Replace(l.Checkpoint, "\n\n", "\n\n"+line, 1)} {
+		got, err := NewLog(note, l.Record, l.Registration)
+		if err != nil || got.Checkpoint != l.Checkpoint || got.Record != l.Record || got.Registration != l.Registration {
 			t.Errorf("%+v, %v", got, err)
 		}
 	}
-	if _, err := NewRegistration(witness, entry, 4, [32]byte(opening), proof); err == nil {
+	if _, err := NewLog(witness, l.Record, nil); err == nil {
 		t.Error("a checkpoint that the log did not sign")
 	}
-	if _, err := NewRegistration("", nil, 0, [32]byte{}, nil); err == nil {
-		t.Error("nothing")
+	if _, err := NewLog(l.Checkpoint, nil, nil); err == nil {
+		t.Error("nothing under a checkpoint")
+	}
+	if _, err := NewLog("", l.Record, nil); err == nil {
+		t.Error("no checkpoint")
 	}
 }
 

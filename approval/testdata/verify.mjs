@@ -295,9 +295,9 @@ function readCheckpoint(note) {
   return { text, origin, size: bigDecimal(size, 'checkpoint'), root: base64(root, 32, 'checkpoint'), id: signature.subarray(0, 4), signature: signature.subarray(4) };
 }
 
-function checkRegistration(r, a, d, credentialID, publicKey, logKeys) {
-  members(r, ['checkpoint', 'entry', 'index', 'opening', 'proof'], 'registration');
-  const checkpoint = readCheckpoint(r.checkpoint);
+// One entry and its place in the checkpoint's tree; returns its time in whole seconds, and its index.
+function checkInclusion(r, kind, account, label, subject, checkpoint) {
+  members(r, ['entry', 'index', 'opening', 'proof'], 'inclusion');
   const entry = base64url(r.entry, 1, 4096, 'entry');
   const index = bigDecimal(r.index, 'index');
   const opening = base64url(r.opening, 32, 32, 'opening');
@@ -306,15 +306,14 @@ function checkRegistration(r, a, d, credentialID, publicKey, logKeys) {
 
   const text = utf8(entry, 'entry');
   const e = parse(text, 'entry');
-  members(e, ['account', 'at', 'commitment', 'credential', 'kind', 'ok', 'version'], 'entry');
+  members(e, ['account', 'at', 'commitment', 'kind', 'ok', 'subject', 'version'], 'entry');
   need(Object.values(e).every((v) => typeof v === 'string') && canonical(e) === text, 'entry');
-  need(e.kind === 'passkey.created' && e.ok === 'true' && e.version === 'countersign/audit/v1' && e.account === d.account, 'entry');
+  need(e.kind === kind && e.ok === 'true' && e.version === 'countersign/audit/v1' && e.account === account, 'entry');
   base64url(e.commitment, 32, 32, 'entry');
   need(/\.\d{3}Z$/.test(e.at), 'entry');
   time(e.at.replace(/\.\d{3}Z$/, 'Z'), 'entry');
-  need(e.at.slice(0, 19) <= a.approved_at.slice(0, 19), 'entry');
-  const message = Buffer.concat([Buffer.from('countersign/credential/v1'), zero, field(d.account), field(d.relying_party), field(credentialID), field(publicKey)]);
-  need(createHmac('sha256', opening).update(message).digest('base64url') === e.credential, 'credential');
+  const message = Buffer.concat([Buffer.from(label), zero, ...subject]);
+  need(createHmac('sha256', opening).update(message).digest('base64url') === e.subject, 'subject');
 
   need(index < checkpoint.size, 'proof');
   let hash = sha256(zero, entry);
@@ -335,6 +334,27 @@ function checkRegistration(r, a, d, credentialID, publicKey, logKeys) {
     sn >>= 1n;
   }
   need(sn === 0n && hash.equals(checkpoint.root), 'proof');
+  return { at: e.at.slice(0, 19), index };
+}
+
+function checkLog(a, d, fingerprint, logKeys) {
+  const l = a.log;
+  members(l, ['checkpoint'], 'log', ['record', 'registration']);
+  const checkpoint = readCheckpoint(l.checkpoint);
+  const at = a.approved_at.slice(0, 19);
+  let registration;
+  if ('registration' in l) {
+    need('passkey' in a, 'registration');
+    const { credential_id, public_key } = a.passkey;
+    const subject = [d.account, d.relying_party, base64url(credential_id, 1, 1023, 'credential id'), base64url(public_key, 1, 4096, 'public key')].map(field);
+    registration = checkInclusion(l.registration, 'passkey.created', d.account, 'countersign/credential/v1', subject, checkpoint);
+    need(registration.at <= at, 'registration');
+  }
+  if ('record' in l) {
+    const record = checkInclusion(l.record, 'withdrawal.approved', d.account, 'countersign/approval-record/v1', [fingerprint], checkpoint);
+    need(record.at === at && !(registration && registration.index >= record.index), 'record');
+  }
+  need('record' in l || 'registration' in l, 'log');
 
   if (logKeys.length === 0) return;
   const signed = logKeys.some((key) => {
@@ -353,7 +373,7 @@ function checkPasskey(a, d, o) {
   need(Number.isInteger(p.algorithm), 'algorithm');
   const auth = base64url(p.authenticator_data, 37, 1024, 'authenticator data');
   const client = base64url(p.client_data_json, 1, 4096, 'client data');
-  const credentialID = base64url(p.credential_id, 1, 1023, 'credential id');
+  base64url(p.credential_id, 1, 1023, 'credential id');
   const nonce = base64url(p.nonce, 32, 32, 'nonce');
   const publicKey = base64url(p.public_key, 1, 4096, 'public key');
   const signature = base64url(p.signature, 1, 8192, 'signature');
@@ -368,8 +388,7 @@ function checkPasskey(a, d, o) {
   need(c.challenge === sha256('countersign/withdrawal/v1', zero, nonce, a.details).toString('base64url'), 'challenge');
 
   const logKeys = o.log_keys ?? [];
-  if (a.registration) checkRegistration(a.registration, a, d, credentialID, publicKey, logKeys);
-  const registered = a.registration && logKeys.length > 0;
+  const registered = a.log?.registration && logKeys.length > 0;
   const given = (o.public_keys ?? []).includes(`${d.account}:${p.public_key}`);
   need(registered || given || (logKeys.length === 0 && !o.public_keys?.length), 'trust');
 
@@ -399,12 +418,12 @@ export function check(document, o) {
   need(document.length <= 65536, 'document');
   const text = utf8(document, 'document');
   const a = parse(text, 'document');
-  members(a, ['approved_at', 'details', 'version'], 'document', ['codes', 'passkey', 'registration']);
+  members(a, ['approved_at', 'details', 'version'], 'document', ['codes', 'log', 'passkey']);
   need(canonical(a) === text, 'document');
   need(a.version === 'countersign/approval/v1', 'version');
   time(a.approved_at, 'approved_at');
   const d = readDetails(a.details);
-  need('passkey' in a !== 'codes' in a && !('registration' in a && 'codes' in a), 'evidence');
+  need('passkey' in a !== 'codes' in a, 'evidence');
   const way = 'passkey' in a ? 'passkey' : 'codes';
   need(a.approved_at <= d.expires, 'expires');
   need(!o.relying_party || o.relying_party === d.relying_party, 'relying party');
@@ -415,8 +434,11 @@ export function check(document, o) {
   }
   if (way === 'passkey') checkPasskey(a, d, o);
   else checkCodes(a, o);
-  const { registration, ...kept } = a;
-  return { way, fingerprint: sha256(canonical(kept)).toString('hex') };
+  const { log, ...kept } = a;
+  const fingerprint = sha256(canonical(kept));
+  if (log) checkLog(a, d, fingerprint, o.log_keys ?? []);
+  need(!o.recorded || log?.record, 'record');
+  return { way, fingerprint: fingerprint.toString('hex') };
 }
 
 const folder = process.argv[2];

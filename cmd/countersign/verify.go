@@ -43,6 +43,7 @@ func runVerify(args []string, stdin io.Reader, clock func() time.Time, stdout, s
 	flags.StringVar(&o.RelyingParty, "rp", "", "the `relying party` that the details must name, such as example.com")
 	list("origin", &o.Origins, "an `origin` where a passkey may have been asked, such as https://accounts.example.com")
 	list("log-key", &o.LogKeys, "the verifier `key` of an audit log, name+hash+base64: a passkey must be registered there")
+	flags.BoolVar(&o.Recorded, "recorded", false, "an approval must itself stand in the audit log (needs -log-key)")
 	list("public-key", &o.PublicKeys, "a passkey's public key that is trusted, as `account:key`")
 	list("server-key", &o.ServerKeys, "the `key` by which the server vouches for codes, base64url, with or without its id and a colon before it")
 	flags.StringVar(&o.Way, "way", "", "the only `way` that is accepted, passkey or codes")

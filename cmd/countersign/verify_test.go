@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"errors"
 	"flag"
+	"fmt"
 	"os"
 	"path/filepath"
 	"strings"
@@ -49,6 +50,7 @@ func TestVerifyGivesEveryVectorItsVerdict(t *testing.T) {
 			LogKeys       []string `json:"log_keys"`
 			PublicKeys    []string `json:"public_keys"`
 			ServerKeys    []string `json:"server_keys"`
+			Recorded      bool     `json:"recorded"`
 			Way           string   `json:"way"`
 			MaxAgeSeconds int      `json:"max_age_seconds"`
 		}
@@ -57,7 +59,7 @@ func TestVerifyGivesEveryVectorItsVerdict(t *testing.T) {
 		t.Fatal(len(vectors), err)
 	}
 	for _, v := range vectors {
-		args := []string{"-rp", v.Options.RelyingParty, "-way", v.Options.Way, "-max-age", (time.Duration(v.Options.MaxAgeSeconds) * time.Second).String()}
+		args := []string{"-rp", v.Options.RelyingParty, "-way", v.Options.Way, "-max-age", (time.Duration(v.Options.MaxAgeSeconds) * time.Second).String(), fmt.Sprintf("-recorded=%t", v.Options.Recorded)}
 		for flag, values := range map[string][]string{"-origin": v.Options.Origins, "-log-key": v.Options.LogKeys, "-public-key": v.Options.PublicKeys, "-server-key": v.Options.ServerKeys} {
 			for _, value := range values {
 				args = append(args, flag, value)

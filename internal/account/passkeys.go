@@ -9,6 +9,7 @@ import (
 	"strings"
 	"time"
 
+	"countersign/approval"
 	"countersign/internal/passkey"
 	"countersign/internal/policy"
 	"countersign/internal/refusal"
@@ -151,8 +152,10 @@ func (s *Service) finishCreatePasskey(tx *store.Tx, c *verification.Completed) (
 	if err := tx.BumpSecurity(a.ID); err != nil {
 		return nil, err
 	}
-	event, err := tx.RecordRegistration(c.Caller.Event(a.ID, "passkey.created", true, map[string]string{"passkey": p.ID, "format": p.Format, "way": c.Way}),
-		store.Credential{RelyingParty: p.RPID, ID: p.CredentialID, PublicKey: p.PublicKey})
+	event, err := tx.RecordAbout(c.Caller.Event(a.ID, "passkey.created", true, map[string]string{"passkey": p.ID, "format": p.Format, "way": c.Way}),
+		func(opening [32]byte) [32]byte {
+			return approval.CredentialCommitment(opening, a.ID, p.RPID, p.CredentialID, p.PublicKey)
+		})
 	if err != nil {
 		return nil, err
 	}

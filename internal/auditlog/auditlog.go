@@ -33,20 +33,19 @@ var ErrUnsound = errors.New("auditlog: the log is not what its checkpoint says; 
 func Entry(r *store.LogRow) []byte {
 	commitment := r.Commitment()
 	members := make([]string, 0, 14)
-	members = append(members, "account", r.AccountID, "at", store.FormatEventTime(r.At), "commitment", encode(commitment[:]))
-	if len(r.Credential) > 0 {
-		members = append(members, "credential", encode(r.Credential))
+	members = append(members, "account", r.AccountID, "at", store.FormatEventTime(r.At), "commitment", encode(commitment[:]), "kind", r.Kind, "ok", store.FormatOK(r.OK))
+	if len(r.Subject) > 0 {
+		members = append(members, "subject", encode(r.Subject))
 	}
-	members = append(members, "kind", r.Kind, "ok", store.FormatOK(r.OK), "version", EntryVersion)
-	return store.AppendObject(make([]byte, 0, 384), members...)
+	return store.AppendObject(make([]byte, 0, 384), append(members, "version", EntryVersion)...)
 }
 
 // Leaf is an entry that was read.
 type Leaf struct {
-	Account, Kind          string
-	OK                     bool
-	At                     time.Time
-	Commitment, Credential []byte
+	Account, Kind       string
+	OK                  bool
+	At                  time.Time
+	Commitment, Subject []byte
 }
 
 // ParseEntry reads the bytes of a leaf. Only the one form that Entry makes is read.
@@ -62,8 +61,8 @@ func ParseEntry(entry []byte) (*Leaf, error) {
 	if l.Commitment, err = decode(m["commitment"]); err != nil {
 		return nil, errEntry
 	}
-	credential, has := m["credential"]
-	if l.Credential, err = decode(credential); err != nil || has != (len(l.Credential) > 0) {
+	subject, has := m["subject"]
+	if l.Subject, err = decode(subject); err != nil || has != (len(l.Subject) > 0) {
 		return nil, errEntry
 	}
 	if string(l.marshal()) != string(entry) {
@@ -73,11 +72,11 @@ func ParseEntry(entry []byte) (*Leaf, error) {
 }
 
 func (l *Leaf) marshal() []byte {
-	members := []string{"account", l.Account, "at", store.FormatEventTime(l.At), "commitment", encode(l.Commitment)}
-	if len(l.Credential) > 0 {
-		members = append(members, "credential", encode(l.Credential))
+	members := []string{"account", l.Account, "at", store.FormatEventTime(l.At), "commitment", encode(l.Commitment), "kind", l.Kind, "ok", store.FormatOK(l.OK)}
+	if len(l.Subject) > 0 {
+		members = append(members, "subject", encode(l.Subject))
 	}
-	return store.AppendObject(nil, append(members, "kind", l.Kind, "ok", store.FormatOK(l.OK), "version", EntryVersion)...)
+	return store.AppendObject(nil, append(members, "version", EntryVersion)...)
 }
 
 func encode(b []byte) string { return base64.RawURLEncoding.EncodeToString(b) }

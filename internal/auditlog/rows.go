@@ -222,7 +222,7 @@ func (v *rowCheck) leaf(leaf int64, entry []byte) error {
 	for _, c := range []struct {
 		name string
 		same bool
-	}{{"account", r.AccountID == says.Account}, {"at", r.At.Equal(says.At)}, {"kind", r.Kind == says.Kind}, {"ok", r.OK == says.OK}, {"credential", bytes.Equal(r.Credential, says.Credential)}} {
+	}{{"account", r.AccountID == says.Account}, {"at", r.At.Equal(says.At)}, {"kind", r.Kind == says.Kind}, {"ok", r.OK == says.OK}, {"subject", bytes.Equal(r.Subject, says.Subject)}} {
 		if !c.same {
 			differs = append(differs, c.name)
 		}
@@ -321,7 +321,8 @@ func (v *rowCheck) approval(r *store.LogRow) error {
 	}
 	v.approved++
 	sum := sha256.Sum256(a.Document)
-	if !bytes.Equal(sum[:], a.Fingerprint) || base64.RawURLEncoding.EncodeToString(sum[:]) != data["fingerprint"] || a.AccountID != r.AccountID {
+	subject := approval.ApprovalCommitment(r.Opening(), sum)
+	if !bytes.Equal(sum[:], a.Fingerprint) || base64.RawURLEncoding.EncodeToString(sum[:]) != data["fingerprint"] || !bytes.Equal(subject[:], r.Subject) || a.Record != r.ID || a.AccountID != r.AccountID {
 		v.report.found(Finding{What: "the record of an approval was changed", Leaf: r.Leaf, ID: r.ID, Kind: r.Kind, Detail: data["withdrawal"]})
 		return nil
 	}

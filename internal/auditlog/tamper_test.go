@@ -11,6 +11,7 @@ import (
 	"strings"
 	"testing"
 
+	"countersign/approval"
 	"countersign/internal/auditlog"
 	"countersign/internal/store"
 	"countersign/internal/testkit/pgserver"
@@ -83,10 +84,12 @@ func grown(t *testing.T) (f *fixture, kept []string) {
 		VALUES ('wd_2', 'acc_1', 'l', ` + blob("01") + `, 'approved', 'BTC', 'bitcoin', 'a', ` + blob("01") + `, '', '1', '0', 'new', '', 1, 2)`)
 	f.document = document
 	f.update(func(tx *store.Tx) error {
-		if err := tx.AddApproval("wd_1", "ver_1", document, sum[:], sum[:]); err != nil {
+		record, err := tx.RecordAbout(store.Event{AccountID: "acc_1", Kind: "withdrawal.approved", OK: true, Data: map[string]string{"withdrawal": "wd_1", "fingerprint": b64(sum[:])}},
+			func(opening [32]byte) [32]byte { return approval.ApprovalCommitment(opening, sum) })
+		if err != nil {
 			return err
 		}
-		return tx.Record(store.Event{AccountID: "acc_1", Kind: "withdrawal.approved", OK: true, Data: map[string]string{"withdrawal": "wd_1", "fingerprint": b64(sum[:])}})
+		return tx.AddApproval("wd_1", "ver_1", document, sum[:], sum[:], record)
 	})
 	f.sequence()
 	if r := f.verify(kept...); len(r.Findings) > 0 || r.Rows != 558 || r.Approvals != 1 || len(r.Older) != 4 {
@@ -129,6 +132,7 @@ func TestWhatWasBentIsFoundAndNamed(t *testing.T) {
 			`DELETE FROM audit_events WHERE kind = 'z'`, "a row claims a place that the log does not have, leaf 558"},
 		{"redacted by nobody's leave", `UPDATE audit_events SET redacted_at = 1 WHERE leaf = 4`, `UPDATE audit_events SET redacted_at = 0 WHERE leaf = 4`, "a row was redacted without an entry that permits it, leaf 4, event 5"},
 		{"an approval changed", `UPDATE approvals SET document = ` + blob("61"), `UPDATE approvals SET document = ` + blob(hex.EncodeToString(document)), "the record of an approval was changed, leaf 557"},
+		{"an approval under another event", `UPDATE approvals SET record = 3`, `UPDATE approvals SET record = (SELECT id FROM audit_events WHERE leaf = 557)`, "the record of an approval was changed, leaf 557"},
 		{"an approval removed", `CREATE TABLE kept AS SELECT * FROM approvals; DELETE FROM approvals`, `INSERT INTO approvals SELECT * FROM kept; DROP TABLE kept`, "the record of an approval was removed, leaf 557"},
 		{"an approval inserted", `INSERT INTO approvals (withdrawal_id, verification_id, document, fingerprint, signature_hash, created_at) SELECT 'wd_2', verification_id, document, fingerprint, signature_hash, created_at FROM approvals`,
 			`DELETE FROM approvals WHERE withdrawal_id = 'wd_2'`, "the record of an approval that the log does not know: wd_2"},
@@ -157,10 +161,12 @@ func TestAnApprovalThatProvesNothingIsFound(t *testing.T) {
 	f, _ := grown(t)
 	sum := sha256.Sum256([]byte("{}"))
 	f.update(func(tx *store.Tx) error {
-		if err := tx.AddApproval("wd_2", "ver_1", []byte("{}"), sum[:], sum[:]); err != nil {
+		record, err := tx.RecordAbout(store.Event{AccountID: "acc_1", Kind: "withdrawal.approved", OK: true, Data: map[string]string{"withdrawal": "wd_2", "fingerprint": b64(sum[:])}},
+			func(opening [32]byte) [32]byte { return approval.ApprovalCommitment(opening, sum) })
+		if err != nil {
 			return err
 		}
-		return tx.Record(store.Event{AccountID: "acc_1", Kind: "withdrawal.approved", OK: true, Data: map[string]string{"withdrawal": "wd_2", "fingerprint": b64(sum[:])}})
+		return tx.AddApproval("wd_2", "ver_1", []byte("{}"), sum[:], sum[:], record)
 	})
 	f.sequence()
 	if got := said(f.verify()); !strings.Contains(got, "an approval proves nothing, leaf 558") {

@@ -9,6 +9,7 @@ import (
 	"errors"
 	"fmt"
 	"runtime"
+	"strings"
 	"time"
 
 	"countersign/approval"
@@ -27,11 +28,13 @@ func measureProofs() error {
 		name      string
 		algorithm int64
 		log       bool
+		recorded  bool
 		document  []byte
 		took      series
 	}{
 		{name: "ES256", algorithm: softkey.ES256},
 		{name: fmt.Sprintf("ES256, registered in a log of %d", entries), algorithm: softkey.ES256, log: true},
+		{name: "ES256, registered and recorded", algorithm: softkey.ES256, log: true, recorded: true},
 		{name: "Ed25519, registered", algorithm: softkey.EdDSA, log: true},
 		{name: "RS256 (2048 bits), registered", algorithm: softkey.RS256, log: true},
 		{name: "codes", algorithm: 0},
@@ -55,7 +58,7 @@ func measureProofs() error {
 			return err
 		}
 		if k.log {
-			if k.document, err = enter(k.document, name, id[:4], logKey, entries); err != nil {
+			if k.document, err = enter(k.document, name, id[:4], logKey, entries, k.recorded); err != nil {
 				return err
 			}
 		}
@@ -139,8 +142,9 @@ func proof(algorithm int64, now time.Time) ([]byte, error) {
 	return a.Marshal()
 }
 
-// enter adds a registration in a log of 2ⁿ entries, of which only the path to this one is made.
-func enter(document []byte, name string, keyID []byte, key ed25519.PrivateKey, entries uint64) ([]byte, error) {
+// enter adds what a log of 2ⁿ entries holds: the registration as its first entry and, if it is recorded, the approval as its last. Only the
+// paths to these two are made.
+func enter(document []byte, name string, keyID []byte, key ed25519.PrivateKey, entries uint64, recorded bool) ([]byte, error) {
 	a, err := approval.Parse(document)
 	if err != nil {
 		return nil, err
@@ -154,21 +158,33 @@ func enter(document []byte, name string, keyID []byte, key ed25519.PrivateKey, e
 	if err := errors.Join(err1, err2); err != nil {
 		return nil, err
 	}
-	opening := [32]byte(secret.Random(32))
-	credential := approval.CredentialCommitment(opening, details.Account, details.RelyingParty, credentialID, publicKey)
 	b64 := base64.RawURLEncoding.EncodeToString
-	entry := fmt.Appendf(nil, `{"account":"%s","at":"2026-01-02T03:04:05.678Z","commitment":"%s","credential":"%s","kind":"passkey.created","ok":"true","version":"countersign/audit/v1"}`,
-		details.Account, b64(secret.Random(32)), b64(credential[:]))
-	root := sha256.Sum256(append([]byte{0}, entry...))
-	var path [][32]byte
-	for size := entries; size > 1; size /= 2 {
+	entry := func(at, kind string, subject [32]byte) []byte {
+		return fmt.Appendf(nil, `{"account":"%s","at":"%s","commitment":"%s","kind":"%s","ok":"true","subject":"%s","version":"countersign/audit/v1"}`,
+			details.Account, at, b64(secret.Random(32)), kind, b64(subject[:]))
+	}
+	node := func(left, right [32]byte) [32]byte {
+		return sha256.Sum256(bytes.Join([][]byte{{1}, left[:], right[:]}, nil))
+	}
+	opening := [32]byte(secret.Random(32))
+	first := entry("2026-01-02T03:04:05.678Z", "passkey.created", approval.CredentialCommitment(opening, details.Account, details.RelyingParty, credentialID, publicKey))
+	last := entry(strings.TrimSuffix(a.ApprovedAt, "Z")+".678Z", "withdrawal.approved", approval.ApprovalCommitment(opening, sha256.Sum256(document)))
+	left, right := sha256.Sum256(append([]byte{0}, first...)), sha256.Sum256(append([]byte{0}, last...))
+	var toFirst, toLast [][32]byte
+	for size := entries; size > 2; size /= 2 {
 		other := [32]byte(secret.Random(32))
-		path = append(path, other)
-		root = sha256.Sum256(bytes.Join([][]byte{{1}, root[:], other[:]}, nil))
+		toFirst, toLast = append(toFirst, other), append(toLast, other)
+		left, right = node(left, other), node(other, right)
+	}
+	root := node(left, right)
+	registration := approval.NewInclusion(first, 0, opening, append(toFirst, right))
+	var record *approval.Inclusion
+	if recorded {
+		record = approval.NewInclusion(last, entries-1, opening, append(toLast, left))
 	}
 	text := fmt.Sprintf("%s\n%d\n%s\n", name, entries, base64.StdEncoding.EncodeToString(root[:]))
 	note := text + "\n— " + name + " " + base64.StdEncoding.EncodeToString(append(bytes.Clone(keyID), ed25519.Sign(key, []byte(text))...)) + "\n"
-	if a.Registration, err = approval.NewRegistration(note, entry, 0, opening, path); err != nil {
+	if a.Log, err = approval.NewLog(note, record, registration); err != nil {
 		return nil, err
 	}
 	return a.Marshal()

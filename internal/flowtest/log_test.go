@@ -29,7 +29,7 @@ func TestAnApprovalShowsHowItsKeyCame(t *testing.T) {
 		t.Fatal(err)
 	}
 	// Past verifier: with the log's key, a key that is not registered there would be refused.
-	v, err := approval.NewVerifier(approval.Options{RelyingParty: testkit.RPID, Origins: []string{testkit.Origin}, LogKeys: keys, Way: approval.WayPasskey})
+	v, err := approval.NewVerifier(approval.Options{RelyingParty: testkit.RPID, Origins: []string{testkit.Origin}, LogKeys: keys, Recorded: true, Way: approval.WayPasskey})
 	if err != nil {
 		t.Fatal(err)
 	}

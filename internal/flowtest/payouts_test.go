@@ -282,6 +282,13 @@ func TestWhatWasEditedInTheDatabaseIsNotHandedOver(t *testing.T) {
 	k.Exec(`UPDATE approvals SET registration = (SELECT registration FROM approvals WHERE withdrawal_id = $1) WHERE withdrawal_id = $2`, byCodes.ID, forged.ID)
 	p.HandOver(forged.ID, "payment-"+forged.ID, p.Details(forged.ID)).Refused("approval_invalid")
 	k.Exec(`UPDATE audit_events SET account_id = $1 WHERE kind = 'passkey.created'`, "acc_other")
+	// The event of another approval under this one: of what was recorded, not a byte may differ.
+	k.Exec(`UPDATE audit_events SET account_id = $1 WHERE kind = 'passkey.created'`, c.ID)
+	record := k.Query(`SELECT record FROM approvals WHERE withdrawal_id = $1`, mine.ID)[0]
+	k.Exec(`UPDATE approvals SET record = (SELECT record FROM approvals WHERE withdrawal_id = $1) WHERE withdrawal_id = $2`, forged.ID, mine.ID)
+	p.HandOver(mine.ID, "payment-0001", p.Details(mine.ID)).Refused("approval_invalid")
+	k.Exec(`UPDATE approvals SET record = $1 WHERE withdrawal_id = $2`, record, mine.ID)
+	k.Exec(`UPDATE audit_events SET account_id = $1 WHERE kind = 'passkey.created'`, "acc_other")
 	// A document that was made to fit.
 	k.Exec(`UPDATE approvals SET document = `+k.Bytes(`replace(`+k.Text("document")+`, $1, $2)`)+` WHERE withdrawal_id = $3`, testkit.Tron, testkit.Tron[:20]+"X"+testkit.Tron[21:], byPasskey.ID)
 	p.HandOver(byPasskey.ID, "payment-"+byPasskey.ID, p.Details(byPasskey.ID)).Refused("approval_invalid")
@@ -366,23 +373,34 @@ func TestAnAPIKeyThatSomebodyPutIntoTheDatabaseIsFound(t *testing.T) {
 	}
 }
 
-// What is handed over proves to whoever has the log's key alone that the passkey was registered here.
-func TestAHandOverShowsHowThePasskeyCame(t *testing.T) {
+// What is handed over proves to whoever has the log's key alone that the passkey was registered here, and that nothing of the approval is
+// another than was recorded.
+func TestAHandOverShowsWhatTheLogHolds(t *testing.T) {
 	t.Parallel()
 	k := testkit.New(t)
 	c, p := k.Full(), k.Payout()
-	w := approved(c, "20")
+	w, byCodes := approved(c, "20"), c.Withdraw("25")
+	c.Answer(c.Approval(byCodes)).OK()
+	var early struct {
+		Approval struct {
+			Log *struct{ Record, Registration any }
+		}
+	}
+	p.Read("/v1/payouts/" + w.ID).OK().Into(&early)
+	if early.Approval.Log != nil && early.Approval.Log.Record != nil {
+		t.Error("a record before the log has it")
+	}
 	sound(k)
 	keys, err := auditlog.VerifierKeys(k.App.Engine.Keys, auditlog.Origin(testkit.RPID, 1))
 	if err != nil {
 		t.Fatal(err)
 	}
-	verifier, err := approval.NewVerifier(approval.Options{LogKeys: keys})
+	verifier, err := approval.NewVerifier(approval.Options{LogKeys: keys, Recorded: true})
 	if err != nil {
 		t.Fatal(err)
 	}
 	details := p.Details(w.ID)
-	for _, a := range []*testkit.Answer{p.Read("/v1/payouts/" + w.ID), p.HandOver(w.ID, "payment-0001", details)} {
+	for _, a := range []*testkit.Answer{p.Read("/v1/payouts/" + w.ID), p.HandOver(w.ID, "payment-0001", details), p.Read("/v1/payouts/" + byCodes.ID)} {
 		var seen struct{ Approval json.RawMessage }
 		a.OK().Into(&seen)
 		if _, err := verifier.Verify(seen.Approval); err != nil {

@@ -3,8 +3,6 @@ package store
 import (
 	"encoding/json"
 	"time"
-
-	"countersign/approval"
 )
 
 // Event is one line of the audit log. Data holds no secret, no code and no personal detail.
@@ -40,14 +38,15 @@ func (tx *Tx) Record(e Event) error {
 	return tx.surely(insertEvent, row.inserted()...)
 }
 
-// RecordRegistration records the creation of a passkey, and returns the event's id: by it an approval shows how the key came here.
-func (tx *Tx) RecordRegistration(e Event, c Credential) (id int64, err error) {
+// RecordAbout records an event that an approval is to show, and returns its id. subject is what it is about, as a commitment that the
+// opening opens.
+func (tx *Tx) RecordAbout(e Event, subject func(opening [32]byte) [32]byte) (id int64, err error) {
 	row, err := tx.logRow(e)
 	if err != nil {
 		return 0, err
 	}
-	commitment := approval.CredentialCommitment(row.Opening(), e.AccountID, c.RelyingParty, c.ID, c.PublicKey)
-	row.Credential = commitment[:]
+	commitment := subject(row.Opening())
+	row.Subject = commitment[:]
 	row.MAC = row.mac(tx.keys)
 	return id, tx.row([]any{&id}, insertEvent+` RETURNING id`, row.inserted()...)
 }

@@ -13,12 +13,6 @@ import (
 	"countersign/internal/secret"
 )
 
-// Credential is what the event of a passkey's creation commits to.
-type Credential struct {
-	RelyingParty  string
-	ID, PublicKey []byte
-}
-
 // LogRow is an audit event as the database has it, with what ties it to the log's tree.
 type LogRow struct {
 	ID                          int64
@@ -28,7 +22,7 @@ type LogRow struct {
 	SessionID, Browser, Address string
 	Data                        string // the JSON text
 	Internal, OperatorID        string
-	Salt, MAC, Credential       []byte
+	Salt, MAC, Subject          []byte
 	Leaf                        int64 // Unsequenced, Refused, or its place in the tree
 	RedactedAt                  time.Time
 }
@@ -44,20 +38,20 @@ const (
 	macSize  = 16
 
 	commitmentLabel = "countersign/audit-event/v1"
-	openingLabel    = "countersign/credential-opening/v1"
+	openingLabel    = "countersign/subject-opening/v1"
 	macLabel        = "audit-event"
 )
 
-const logColumns = `id, account_id, kind, ok, at, session_id, browser, address, data, internal, operator_id, salt, mac, credential, leaf, redacted_at`
+const logColumns = `id, account_id, kind, ok, at, session_id, browser, address, data, internal, operator_id, salt, mac, subject, leaf, redacted_at`
 
-const insertEvent = `INSERT INTO audit_events (account_id, kind, ok, at, session_id, browser, address, data, internal, operator_id, salt, mac, credential) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13)`
+const insertEvent = `INSERT INTO audit_events (account_id, kind, ok, at, session_id, browser, address, data, internal, operator_id, salt, mac, subject) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13)`
 
 func (r *LogRow) fields() []any {
-	return []any{&r.ID, &r.AccountID, &r.Kind, &r.OK, at{&r.At}, &r.SessionID, &r.Browser, &r.Address, &r.Data, &r.Internal, &r.OperatorID, &r.Salt, &r.MAC, &r.Credential, &r.Leaf, at{&r.RedactedAt}}
+	return []any{&r.ID, &r.AccountID, &r.Kind, &r.OK, at{&r.At}, &r.SessionID, &r.Browser, &r.Address, &r.Data, &r.Internal, &r.OperatorID, &r.Salt, &r.MAC, &r.Subject, &r.Leaf, at{&r.RedactedAt}}
 }
 
 func (r *LogRow) inserted() []any {
-	return []any{r.AccountID, r.Kind, r.OK, millis(r.At), r.SessionID, r.Browser, r.Address, r.Data, r.Internal, r.OperatorID, r.Salt, r.MAC, r.Credential}
+	return []any{r.AccountID, r.Kind, r.OK, millis(r.At), r.SessionID, r.Browser, r.Address, r.Data, r.Internal, r.OperatorID, r.Salt, r.MAC, r.Subject}
 }
 
 // logRow is the row of an event that is recorded now.
@@ -102,7 +96,7 @@ func (r *LogRow) Commitment() [32]byte {
 	return [32]byte(h.Sum(nil))
 }
 
-// Opening opens the commitment to a credential, and nothing else of the event.
+// Opening opens the commitment to the event's subject, and nothing else of the event.
 func (r *LogRow) Opening() [32]byte {
 	h := hmac.New(sha256.New, r.Salt)
 	h.Write([]byte(openingLabel))
@@ -111,13 +105,13 @@ func (r *LogRow) Opening() [32]byte {
 
 func (r *LogRow) mac(keys *secret.Keys) []byte {
 	commitment := r.Commitment()
-	return keys.MAC(macLabel, commitment[:], r.Credential)[:macSize]
+	return keys.MAC(macLabel, commitment[:], r.Subject)[:macSize]
 }
 
 // Ours tells whether this service wrote the row: whoever has the database alone cannot make one that is.
 func (r *LogRow) Ours(keys *secret.Keys) bool {
 	commitment := r.Commitment()
-	for _, mac := range keys.MACs(macLabel, commitment[:], r.Credential) {
+	for _, mac := range keys.MACs(macLabel, commitment[:], r.Subject) {
 		if hmac.Equal(mac[:macSize], r.MAC) {
 			return len(r.Salt) == saltSize
 		}
@@ -311,16 +305,16 @@ func (tx *Tx) PutTile(level int, number int64, width int, data []byte) error {
 type ApprovalRow struct {
 	WithdrawalID, AccountID string
 	Document, Fingerprint   []byte
-	Registration            int64
+	Registration, Record    int64 // events: the passkey's creation, 0 for codes, and the approval itself
 }
 
 func (a *ApprovalRow) fields() []any {
-	return []any{&a.WithdrawalID, &a.AccountID, &a.Document, &a.Fingerprint, &a.Registration}
+	return []any{&a.WithdrawalID, &a.AccountID, &a.Document, &a.Fingerprint, &a.Registration, &a.Record}
 }
 
 // ApprovalRows reads records of approvals in the order of their withdrawals' ids, after the one named; "" begins.
 func (tx *Tx) ApprovalRows(after string, limit int) ([]ApprovalRow, error) {
-	return rows(tx, (*ApprovalRow).fields, `SELECT a.withdrawal_id, w.account_id, a.document, a.fingerprint, a.registration FROM approvals a JOIN withdrawals w ON w.id = a.withdrawal_id
+	return rows(tx, (*ApprovalRow).fields, `SELECT a.withdrawal_id, w.account_id, a.document, a.fingerprint, a.registration, a.record FROM approvals a JOIN withdrawals w ON w.id = a.withdrawal_id
 		WHERE a.withdrawal_id > $1 ORDER BY a.withdrawal_id LIMIT $2`, after, limit)
 }
 
@@ -332,7 +326,7 @@ func (tx *Tx) CountApprovals() (n int64, err error) {
 // ApprovalRow reads one of them.
 func (tx *Tx) ApprovalRow(withdrawalID string) (*ApprovalRow, error) {
 	var a ApprovalRow
-	return &a, tx.row(a.fields(), `SELECT a.withdrawal_id, w.account_id, a.document, a.fingerprint, a.registration FROM approvals a JOIN withdrawals w ON w.id = a.withdrawal_id WHERE a.withdrawal_id = $1`, withdrawalID)
+	return &a, tx.row(a.fields(), `SELECT a.withdrawal_id, w.account_id, a.document, a.fingerprint, a.registration, a.record FROM approvals a JOIN withdrawals w ON w.id = a.withdrawal_id WHERE a.withdrawal_id = $1`, withdrawalID)
 }
 
 // SetRegistration notes by which event a passkey came.

@@ -146,9 +146,9 @@ func (tx *Tx) MoveWithdrawal(id, from, to, way, name string) (bool, error) {
 }
 
 // AddApproval keeps the record of an approval; ErrExists if the withdrawal has one.
-func (tx *Tx) AddApproval(withdrawalID, verificationID string, document, fingerprint, signatureHash []byte) error {
-	return tx.add(`INSERT INTO approvals (withdrawal_id, verification_id, document, fingerprint, signature_hash, created_at) VALUES ($1, $2, $3, $4, $5, $6)`,
-		withdrawalID, verificationID, document, fingerprint, signatureHash, millis(tx.Now))
+func (tx *Tx) AddApproval(withdrawalID, verificationID string, document, fingerprint, signatureHash []byte, record int64) error {
+	return tx.add(`INSERT INTO approvals (withdrawal_id, verification_id, document, fingerprint, signature_hash, record, created_at) VALUES ($1, $2, $3, $4, $5, $6, $7)`,
+		withdrawalID, verificationID, document, fingerprint, signatureHash, record, millis(tx.Now))
 }
 
 // UsedAddress tells when a withdrawal to this address and memo was last approved; ErrNotFound if never.

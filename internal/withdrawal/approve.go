@@ -131,17 +131,18 @@ func (s *Service) finishApproval(tx *store.Tx, c *verification.Completed) (*veri
 		return nil, err
 	}
 	hash := sha256.Sum256(signature)
-	if err := tx.AddApproval(w.ID, c.V.ID, body, fingerprint[:], hash[:]); err != nil {
+	record, err := tx.RecordAbout(c.Caller.Event(w.AccountID, "withdrawal.approved", true, map[string]string{"withdrawal": w.ID, "asset": w.Asset, "amount": w.Amount, "way": c.Way,
+		"fingerprint": base64.RawURLEncoding.EncodeToString(fingerprint[:])}), func(opening [32]byte) [32]byte { return approval.ApprovalCommitment(opening, fingerprint) })
+	if err != nil {
+		return nil, err
+	}
+	if err := tx.AddApproval(w.ID, c.V.ID, body, fingerprint[:], hash[:], record); err != nil {
 		return nil, err
 	}
 	if c.Passkey != nil {
 		if err := tx.SetApprovalRegistration(w.ID, c.Passkey.CredentialID); err != nil {
 			return nil, err
 		}
-	}
-	if err := tx.Record(c.Caller.Event(w.AccountID, "withdrawal.approved", true, map[string]string{"withdrawal": w.ID, "asset": w.Asset, "amount": w.Amount, "way": c.Way,
-		"fingerprint": base64.RawURLEncoding.EncodeToString(fingerprint[:])})); err != nil {
-		return nil, err
 	}
 	if w, err = tx.Withdrawal(w.AccountID, w.ID); err != nil {
 		return nil, err

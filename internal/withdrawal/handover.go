@@ -3,6 +3,7 @@ package withdrawal
 import (
 	"bytes"
 	"context"
+	"crypto/sha256"
 	"encoding/base64"
 	"encoding/hex"
 	"encoding/json"
@@ -243,45 +244,52 @@ func (s *Service) ended(tx *store.Tx, w *store.Withdrawal) error {
 
 var errNotGenuine = refusal.New("approval_invalid", "The approval of this withdrawal does not hold. Pay nothing; run `countersign audit verify`.")
 
-// genuine asks the document itself whether these details were approved, and by a key that was registered here for this account: a row
-// that somebody edited in the database pays nobody.
+// genuine asks the document itself whether these details were approved, and the log's events whether it was recorded so and its passkey
+// registered here for this account: a row that somebody edited in the database pays nobody.
 func (s *Service) genuine(tx *store.Tx, w *store.Withdrawal, approved []byte) error {
 	row, err := tx.ApprovalRow(w.ID)
 	if err != nil {
 		return err
 	}
 	details, err := s.Genuine(row.Document)
-	if err == nil && details == string(approved) {
-		var ok bool
-		if ok, err = s.registered(tx, row); err != nil {
+	if err != nil || details != string(approved) {
+		return errNotGenuine
+	}
+	a, err := approval.Parse(row.Document)
+	if err != nil {
+		return errNotGenuine
+	}
+	ok, err := s.ours(tx, row.Record, "withdrawal.approved", row.AccountID, func(opening [32]byte) [32]byte {
+		return approval.ApprovalCommitment(opening, sha256.Sum256(row.Document))
+	})
+	if ok && err == nil && a.Passkey != nil {
+		id, badID := base64.RawURLEncoding.DecodeString(a.Passkey.CredentialID)
+		key, badKey := base64.RawURLEncoding.DecodeString(a.Passkey.PublicKey)
+		if err := errors.Join(badID, badKey); err != nil {
 			return err
 		}
-		if ok {
-			return nil
-		}
+		ok, err = s.ours(tx, row.Registration, "passkey.created", row.AccountID, func(opening [32]byte) [32]byte {
+			return approval.CredentialCommitment(opening, row.AccountID, a.Passkey.RelyingParty, id, key)
+		})
 	}
-	return errNotGenuine
+	if err == nil && !ok {
+		return errNotGenuine
+	}
+	return err
 }
 
-// registered tells whether the passkey that approved was created here, by the event of its creation, which nobody can write without
-// the master key. Codes are vouched for by the service's own key.
-func (s *Service) registered(tx *store.Tx, row *store.ApprovalRow) (bool, error) {
-	a, err := approval.Parse(row.Document)
-	if err != nil || a.Passkey == nil {
-		return err == nil, nil
-	}
-	event, err := tx.LogEvent(row.Registration)
+// ours tells whether an event of this service, which nobody can write without the master key, is of this kind and account and about this
+// subject.
+func (s *Service) ours(tx *store.Tx, event int64, kind, accountID string, subject func(opening [32]byte) [32]byte) (bool, error) {
+	r, err := tx.LogEvent(event)
 	if errors.Is(err, store.ErrNotFound) {
 		return false, nil
 	}
 	if err != nil {
 		return false, err
 	}
-	id, badID := base64.RawURLEncoding.DecodeString(a.Passkey.CredentialID)
-	key, badKey := base64.RawURLEncoding.DecodeString(a.Passkey.PublicKey)
-	commitment := approval.CredentialCommitment(event.Opening(), row.AccountID, a.Passkey.RelyingParty, id, key)
-	return badID == nil && badKey == nil && event.Ours(s.Engine.Keys) && event.Kind == "passkey.created" && event.OK && event.AccountID == row.AccountID &&
-		bytes.Equal(event.Credential, commitment[:]), nil
+	want := subject(r.Opening())
+	return r.Ours(s.Engine.Keys) && r.Kind == kind && r.OK && r.AccountID == accountID && bytes.Equal(r.Subject, want[:]), nil
 }
 
 // differing names the first member by which two canonical forms differ, "" if they are the same.

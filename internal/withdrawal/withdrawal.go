@@ -321,25 +321,25 @@ func (s *Service) Proof(ctx context.Context, c verification.Caller, id string) (
 	return document, err
 }
 
-// served is an approval's document as it is handed out: by passkey with how the key came here, once the log's tree has it. It is whole
-// without. store.ErrNotFound where there is no approval.
+// served is an approval's document as it is handed out: with what the log holds of it by now. It is whole without.
+// store.ErrNotFound where there is no approval.
 func served(tx *store.Tx, id string) ([]byte, error) {
 	row, err := tx.ApprovalRow(id)
-	if err != nil || row.Registration == 0 {
-		return row.Document, err
-	}
-	proof, err := auditlog.Registration(tx, row.Registration)
-	if errors.Is(err, auditlog.ErrNotYet) || errors.Is(err, auditlog.ErrUnsound) {
-		return row.Document, nil
-	}
 	if err != nil {
+		return nil, err
+	}
+	checkpoint, proofs, err := auditlog.Prove(tx, row.Record, row.Registration)
+	switch {
+	case errors.Is(err, auditlog.ErrUnsound), err == nil && proofs[0] == nil && proofs[1] == nil:
+		return row.Document, nil
+	case err != nil:
 		return nil, err
 	}
 	doc, err := approval.Parse(row.Document)
 	if err != nil {
 		return nil, err
 	}
-	if doc.Registration, err = approval.NewRegistration(proof.Checkpoint, proof.Entry, uint64(proof.Index), proof.Opening, proof.Path); err != nil {
+	if doc.Log, err = approval.NewLog(checkpoint, proofs[0], proofs[1]); err != nil {
 		return nil, err
 	}
 	return doc.Marshal()

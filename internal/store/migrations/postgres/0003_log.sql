@@ -1,7 +1,7 @@
 -- The audit log: a tree of hashes over the events (internal/auditlog), in tiles as c2sp.org/tlog-tiles has them.
 ALTER TABLE audit_events ADD COLUMN salt BYTEA;                            -- the key of the event's commitment; gone once it is redacted
 ALTER TABLE audit_events ADD COLUMN mac BYTEA;                             -- that this service wrote it
-ALTER TABLE audit_events ADD COLUMN credential BYTEA;                      -- of a passkey's creation: the commitment to its key
+ALTER TABLE audit_events ADD COLUMN subject BYTEA;                         -- of some kinds: the commitment to what an approval shows of them
 ALTER TABLE audit_events ADD COLUMN leaf BIGINT NOT NULL DEFAULT -1;     -- which leaf of the tree it is; -1 not yet, -2 refused
 ALTER TABLE audit_events ADD COLUMN redacted_at BIGINT NOT NULL DEFAULT 0;
 CREATE INDEX audit_events_unsequenced ON audit_events (id) WHERE leaf = -1;
@@ -10,6 +10,7 @@ CREATE INDEX audit_events_of_ends ON audit_events (account_id, id) WHERE kind IN
 
 ALTER TABLE passkeys ADD COLUMN registration BIGINT NOT NULL DEFAULT 0;  -- the event of its creation
 ALTER TABLE approvals ADD COLUMN registration BIGINT NOT NULL DEFAULT 0; -- and the same of the passkey that approved, which may go
+ALTER TABLE approvals ADD COLUMN record BIGINT NOT NULL DEFAULT 0;       -- the event of the approval itself
 
 CREATE TABLE log_tiles (
   level  BIGINT NOT NULL,                          -- of hashes, from 0; -1 holds the entries themselves

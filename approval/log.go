@@ -12,18 +12,29 @@ import (
 	"strings"
 )
 
-// Registration shows that the audit log holds the entry of the passkey's
-// creation: the entry, where it stands, and a signed tree head that covers it.
-type Registration struct {
+// Log is what the service's audit log holds about an approval, under one signed
+// tree head: that the approval was recorded, or how its passkey came, or both.
+type Log struct {
 	// Checkpoint is a signed note (c2sp.org/tlog-checkpoint) with one
 	// signature, the log's. Cosignatures are left out: a line that a verifier
 	// cannot check could be changed unseen.
 	Checkpoint string `json:"checkpoint"`
+	// Record is the entry of the approval itself.
+	Record *Inclusion `json:"record,omitempty"`
+	// Registration is the entry of the passkey's creation; only beside a
+	// passkey's evidence.
+	Registration *Inclusion `json:"registration,omitempty"`
+}
+
+// Inclusion shows that an entry is in the log: its bytes, where it stands, and
+// what opens its commitment to its subject.
+type Inclusion struct {
 	// Entry is the log entry's bytes, base64url as all bytes here.
 	Entry string `json:"entry"`
 	// Index is the entry's place in the log, from 0, as a decimal.
 	Index string `json:"index"`
-	// Opening is the key, 32 bytes, of the entry's [CredentialCommitment].
+	// Opening is the key, 32 bytes, of the [CredentialCommitment] of a
+	// registration, or of the [ApprovalCommitment] of a record.
 	Opening string `json:"opening"`
 	// Proof is the RFC 6962 inclusion proof, from the leaf's neighbour up.
 	Proof []string `json:"proof"`
@@ -34,106 +45,167 @@ const (
 	maxEntry      = 4096
 	maxCheckpoint = 4096
 
-	entryVersion = "countersign/audit/v1"
-	entryKind    = "passkey.created"
-	entryTime    = "YYYY-MM-DDTHH:MM:SS.mmmZ"
+	entryVersion     = "countersign/audit/v1"
+	kindRecord       = "withdrawal.approved"
+	kindRegistration = "passkey.created"
+	entryTime        = "YYYY-MM-DDTHH:MM:SS.mmmZ"
+
+	// within names the members of an inclusion in errors.
+	withinRecord       = "log.record."
+	withinRegistration = "log.registration."
 )
 
-// NewRegistration writes down what a log knows of an entry. Of the checkpoint's
+// NewInclusion writes down where a log has an entry.
+func NewInclusion(entry []byte, index uint64, opening [32]byte, proof [][32]byte) *Inclusion {
+	i := &Inclusion{Entry: encode(entry), Index: strconv.FormatUint(index, 10), Opening: encode(opening[:]), Proof: make([]string, 0, len(proof))}
+	for _, hash := range proof {
+		i.Proof = append(i.Proof, encode(hash[:]))
+	}
+	return i
+}
+
+// NewLog puts inclusions under a signed note; either may be nil. Of the note's
 // signatures it keeps the one by the name in its first line, which is the log.
-func NewRegistration(signedNote string, entry []byte, index uint64, opening [32]byte, proof [][32]byte) (*Registration, error) {
+func NewLog(signedNote string, record, registration *Inclusion) (*Log, error) {
 	text, signatures, ok := cutNote(signedNote)
 	origin, _, _ := strings.Cut(text, "\n")
 	for line := range strings.Lines(signatures) {
 		if own := "— " + origin + " "; ok && strings.HasPrefix(line, own) {
-			r := &Registration{Checkpoint: text + "\n" + line, Entry: encode(entry), Index: strconv.FormatUint(index, 10), Opening: encode(opening[:]), Proof: []string{}}
-			for _, hash := range proof {
-				r.Proof = append(r.Proof, encode(hash[:]))
-			}
-			return r, r.check(new(contents))
+			l := &Log{Checkpoint: text + "\n" + line, Record: record, Registration: registration}
+			return l, l.check(new(contents))
 		}
 	}
 	return nil, errors.New("approval: the checkpoint is not a note that its log signed")
 }
 
-func (r *Registration) check(c *contents) error {
+func (l *Log) check(c *contents) error {
 	var ok bool
-	if c.checkpoint, ok = parseCheckpoint(r.Checkpoint); !ok {
-		return fault("registration.checkpoint", "is not a signed note of a log with its signature alone")
+	if c.checkpoint, ok = parseCheckpoint(l.Checkpoint); !ok {
+		return fault("log.checkpoint", "is not a signed note of a log with its signature alone")
 	}
-	if c.entry, ok = decode(r.Entry, 1, maxEntry); !ok {
-		return fault("registration.entry", "is not base64url, or not within its bounds")
+	if l.Record == nil && l.Registration == nil {
+		return fault("log", "holds neither a record nor a registration")
 	}
-	if c.index, ok = decimal(r.Index); !ok {
-		return fault("registration.index", "is not a decimal in its shortest form")
+	if l.Record != nil {
+		if err := l.Record.check(withinRecord, &c.record); err != nil {
+			return err
+		}
 	}
-	if c.opening, ok = decode32(r.Opening); !ok {
-		return fault("registration.opening", "is not base64url of 32 bytes")
+	if l.Registration != nil {
+		return l.Registration.check(withinRegistration, &c.registration)
 	}
-	c.proof = make([][32]byte, 0, len(r.Proof))
-	for _, p := range r.Proof {
+	return nil
+}
+
+// included is an inclusion, decoded.
+type included struct {
+	entry   []byte
+	opening [32]byte
+	index   uint64
+	proof   [][32]byte
+}
+
+func (i *Inclusion) check(within string, c *included) error {
+	var ok bool
+	if c.entry, ok = decode(i.Entry, 1, maxEntry); !ok {
+		return fault(within+"entry", "is not base64url, or not within its bounds")
+	}
+	if c.index, ok = decimal(i.Index); !ok {
+		return fault(within+"index", "is not a decimal in its shortest form")
+	}
+	if c.opening, ok = decode32(i.Opening); !ok {
+		return fault(within+"opening", "is not base64url of 32 bytes")
+	}
+	c.proof = make([][32]byte, 0, len(i.Proof))
+	for _, p := range i.Proof {
 		hash, ok := decode32(p)
 		if !ok || len(c.proof) == maxProof {
-			return fault("registration.proof", "is not a list of at most 63 hashes in base64url")
+			return fault(within+"proof", "is not a list of at most 63 hashes in base64url")
 		}
 		c.proof = append(c.proof, hash)
 	}
 	return nil
 }
 
-// verify shows that the entry is in the tree and is about this key. Whether the
-// tree is the log's, the signature of the checkpoint tells.
-func (r *Registration) verify(c *contents, d *Details, approvedAt string) error {
-	e, err := parseEntry(c.entry)
-	if err != nil {
-		return err
+// verify shows that what the log holds is about this approval and is in the
+// tree. Whether the tree is the log's, the signature of the checkpoint tells.
+func (l *Log) verify(c *contents, d *Details, approvedAt string) error {
+	// The time of approval is cut to whole seconds, so the entries' is as well.
+	approvedAt = approvedAt[:len(wholeSeconds)]
+	if l.Registration != nil {
+		at, err := c.registration.verify(withinRegistration, kindRegistration, CredentialCommitment(c.registration.opening, d.Account, d.RelyingParty, c.credentialID, c.publicKey), d, c.checkpoint)
+		if err != nil {
+			return err
+		}
+		if at > approvedAt {
+			return fault(withinRegistration+"entry", "is later than the approval")
+		}
 	}
-	want := CredentialCommitment(c.opening, d.Account, d.RelyingParty, c.credentialID, c.publicKey)
-	credential, ok := decode32(e.credential)
+	if l.Record == nil {
+		return nil
+	}
+	at, err := c.record.verify(withinRecord, kindRecord, ApprovalCommitment(c.record.opening, c.fingerprint), d, c.checkpoint)
 	switch {
-	case e.kind != entryKind, e.ok != "true":
-		return fault("registration.entry", "is not that of a passkey's creation")
-	case e.account != d.Account:
-		return fault("registration.entry", "is of another account than the details")
-	case !ok || credential != want:
-		return fault("registration.entry", "is not of this public key, or the opening is another's")
-	// The time of approval is cut to whole seconds, so the entry's is as well.
-	case e.at[:len("2006-01-02T15:04:05")] > approvedAt[:len("2006-01-02T15:04:05")]:
-		return fault("registration.entry", "is later than the approval")
-	}
-	root, ok := rootByInclusion(c.entry, c.index, c.checkpoint.size, c.proof)
-	if !ok || root != c.checkpoint.root {
-		return fault("registration.proof", "does not lead from the entry at this index to the checkpoint's root")
+	case err != nil:
+		return err
+	case at != approvedAt:
+		return fault(withinRecord+"entry", "is of another time than the approval")
+	case l.Registration != nil && c.registration.index >= c.record.index:
+		return fault(withinRegistration+"index", "is not before that of the record")
 	}
 	return nil
+}
+
+const wholeSeconds = "YYYY-MM-DDTHH:MM:SS"
+
+// verify returns the entry's time, cut to whole seconds.
+func (i *included) verify(within, kind string, subject [32]byte, d *Details, c *checkpoint) (at string, err error) {
+	e, reason := parseEntry(i.entry)
+	said, ok := decode32(e.subject)
+	switch {
+	case reason != "":
+	case e.kind != kind, e.ok != "true":
+		reason = "is not of the kind that it stands for"
+	case e.account != d.Account:
+		reason = "is of another account than the details"
+	case !ok || said != subject:
+		reason = "is about something else than this document, or the opening is another's"
+	}
+	if reason != "" {
+		return "", fault(within+"entry", reason)
+	}
+	root, ok := rootByInclusion(i.entry, i.index, c.size, i.proof)
+	if !ok || root != c.root {
+		return "", fault(within+"proof", "does not lead from the entry at this index to the checkpoint's root")
+	}
+	return e.at[:len(wholeSeconds)], nil
 }
 
 // entry is what an entry of the audit log says. Its form is RFC 8785 with these
 // members, all of them strings.
 type entry struct {
-	account, at, commitment, credential, kind, ok, version string
+	account, at, commitment, kind, ok, subject, version string
 }
 
-func parseEntry(raw []byte) (entry, error) {
-	var e entry
+// parseEntry returns what is wrong with an entry, if anything is.
+func parseEntry(raw []byte) (e entry, reason string) {
 	r := reader{rest: string(raw)}
-	const member = "registration.entry"
-	r.text(`{"account":`, member, &e.account)
-	r.text(`,"at":`, member, &e.at)
-	r.text(`,"commitment":`, member, &e.commitment)
-	r.text(`,"credential":`, member, &e.credential)
-	r.text(`,"kind":`, member, &e.kind)
-	r.text(`,"ok":`, member, &e.ok)
-	r.text(`,"version":`, member, &e.version)
-	r.literal("}", member)
+	r.text(`{"account":`, "", &e.account)
+	r.text(`,"at":`, "", &e.at)
+	r.text(`,"commitment":`, "", &e.commitment)
+	r.text(`,"kind":`, "", &e.kind)
+	r.text(`,"ok":`, "", &e.ok)
+	r.text(`,"subject":`, "", &e.subject)
+	r.text(`,"version":`, "", &e.version)
+	r.literal("}", "")
 	switch _, ok := decode32(e.commitment); {
 	case r.err != nil, hasControl(string(raw)):
-		return entry{}, fault(member, "is not in canonical form")
+		return entry{}, "is not in canonical form"
 	case r.rest != "" || !ok || asID(e.account) != "" || asID(e.kind) != "" || e.version != entryVersion,
 		len(e.at) != len(entryTime) || e.at[19] != '.' || !digits(e.at[20:23]) || checkTime(e.at[:19]+e.at[23:]) != "":
-		return entry{}, fault(member, "is not in the form of an entry")
+		return entry{}, "is not in the form of an entry"
 	}
-	return e, nil
+	return e, ""
 }
 
 // rootByInclusion computes the root that a proof leads to, by RFC 9162 section
