@@ -239,7 +239,7 @@ func rewrite(f *fixture) {
 	defer db.Close()
 	for _, r := range rows {
 		commitment := r.Commitment()
-		if _, err := db.Exec(`UPDATE audit_events SET mac = $1 WHERE id = $2`, f.Keys.MAC("audit-event", commitment[:], r.Credential)[:16], r.ID); err != nil {
+		if _, err := db.Exec(`UPDATE audit_events SET mac = $1 WHERE id = $2`, f.Keys.MAC("audit-event", commitment[:], r.Subject)[:16], r.ID); err != nil {
 			f.t.Fatal(err)
 		}
 	}
