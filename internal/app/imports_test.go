@@ -30,13 +30,13 @@ var allowed = map[string]string{
 	"internal/totp":         "",
 	"internal/webapp":       "",
 
-	"internal/store":        "approval internal/delivery internal/policy internal/secret internal/totp",
+	"internal/store":        "internal/delivery internal/policy internal/secret internal/totp",
 	"internal/notice":       "internal/delivery internal/policy internal/secret internal/store",
 	"internal/verification": "approval internal/delivery internal/notice internal/passkey internal/password internal/policy internal/refusal internal/secret internal/store internal/totp",
 
 	"internal/auditlog": "approval internal/secret internal/store",
 
-	"internal/account":    "internal/contact internal/passkey internal/policy internal/refusal internal/secret internal/store internal/verification",
+	"internal/account":    "approval internal/contact internal/passkey internal/policy internal/refusal internal/secret internal/store internal/verification",
 	"internal/support":    "internal/blob internal/contact internal/delivery internal/media internal/notice internal/policy internal/refusal internal/secret internal/store internal/verification",
 	"internal/withdrawal": "approval internal/asset internal/auditlog internal/delivery internal/policy internal/refusal internal/secret internal/store internal/verification",
 
