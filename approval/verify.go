@@ -131,7 +131,7 @@ const (
 	provedServer       = "The given server key signed that codes from the named factors approved exactly these details, at this time."
 	provedStatement    = "The key in the document signed that codes from the named factors approved exactly these details, at this time."
 
-	openScreen       = "What a screen showed: the key signed these details, whatever was displayed."
+	openScreen       = "What a screen showed: these details were signed, whatever was displayed."
 	openPerson       = "Who the user was: the authenticator verified whoever it knows as its user."
 	openTime         = "When exactly: the time is the server's word, and no later than the expiry, which is signed."
 	openClock        = "That the service's clock was right: when it recorded the approval is its word."

@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"context"
 	"crypto/sha256"
-	"encoding/base64"
 	"encoding/hex"
 	"errors"
 	"fmt"
@@ -322,7 +321,7 @@ func (v *rowCheck) approval(r *store.LogRow) error {
 	v.approved++
 	sum := sha256.Sum256(a.Document)
 	subject := approval.ApprovalCommitment(r.Opening(), sum)
-	if !bytes.Equal(sum[:], a.Fingerprint) || base64.RawURLEncoding.EncodeToString(sum[:]) != data["fingerprint"] || !bytes.Equal(subject[:], r.Subject) || a.Record != r.ID || a.AccountID != r.AccountID {
+	if !bytes.Equal(sum[:], a.Fingerprint) || hex.EncodeToString(sum[:]) != data["fingerprint"] || !bytes.Equal(subject[:], r.Subject) || a.Record != r.ID || a.AccountID != r.AccountID {
 		v.report.found(Finding{What: "the record of an approval was changed", Leaf: r.Leaf, ID: r.ID, Kind: r.Kind, Detail: data["withdrawal"]})
 		return nil
 	}

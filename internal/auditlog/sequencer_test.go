@@ -4,7 +4,6 @@ import (
 	"bufio"
 	"bytes"
 	"context"
-	"encoding/base64"
 	"errors"
 	"fmt"
 	"os"
@@ -394,5 +393,3 @@ func TestAKilledSequencerLeavesAWholeLog(t *testing.T) {
 		last = size
 	}
 }
-
-func b64(b []byte) string { return base64.RawURLEncoding.EncodeToString(b) }

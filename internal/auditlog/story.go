@@ -12,40 +12,60 @@ import (
 	"countersign/internal/store"
 )
 
-// sentences tell of events; {name} is a member of the event's data. An event of another kind is told by its kind and all of its data.
+// sentences tell of what was done; {name} is a member of the event's data. An event of another kind is told by its kind.
 var sentences = map[string]string{
-	"account.created":      "The account was created.",
-	"account.frozen":       "The account was frozen.",
-	"account.unfrozen":     "The account was unfrozen.",
-	"account.erased":       "The account was erased.",
-	"login":                "Signed in.",
-	"login.new_device":     "Signed in on a browser that was not seen before.",
-	"logout":               "Signed out.",
-	"passkey.created":      "Passkey {passkey} was created, by {way}.",
-	"passkey.deleted":      "Passkey {passkey} was deleted.",
-	"passkey.renamed":      "Passkey {passkey} was renamed.",
-	"passkey.suspended":    "Passkey {passkey} was suspended.",
-	"factor.bound":         "A factor was added: {factor}.",
-	"factor.replaced":      "A factor was replaced: {factor}.",
-	"factor.unbound":       "A factor was removed: {factor}.",
-	"password.changed":     "The password was changed.",
-	"password.reset":       "The password was reset.",
-	"phrase.set":           "The phrase against imitations was set.",
-	"address.saved":        "An address was saved in the book.",
-	"address.deleted":      "An address was deleted from the book.",
-	"withdrawal.requested": "Withdrawal {withdrawal} was requested: {amount} {asset}.",
-	"withdrawal.approved":  "Withdrawal {withdrawal} was approved: {amount} {asset}, by {way}. Fingerprint {fingerprint}.",
-	"withdrawal.declined":  "Withdrawal {withdrawal} was declined: {amount} {asset}.",
-	"withdrawal.cancelled": "Withdrawal {withdrawal} was cancelled: {amount} {asset}, by {by}.",
-	"withdrawal.expired":   "Withdrawal {withdrawal} expired: {amount} {asset}.",
-	"desk.account_seen":    "An operator looked at the account.",
-	"desk.events_seen":     "An operator read the account's events.",
-	"desk.sessions_ended":  "An operator ended all sessions.",
-	"desk.hold":            "An operator paused withdrawals.",
-	"ticket.opened":        "A request for help was opened.",
+	"account.created":        "The account was opened.",
+	"account.frozen":         "The account was frozen, by {by}.",
+	"account.unfrozen":       "The account was unfrozen, by {way}; passkeys deleted: {passkeys_deleted}.",
+	"account.erased":         "Everything personal of the account was erased, by {by}; withdrawals {withdrawals}.",
+	"login":                  "Signed in, by {method}.",
+	"logout":                 "Signed out.",
+	"sessions.ended":         "Sessions were ended: {which}, by {way}.",
+	"passkey.created":        "Passkey {passkey} was created, by {way}.",
+	"passkey.deleted":        "Passkey {passkey} was deleted, by {way}.",
+	"passkey.renamed":        "Passkey {passkey} was renamed.",
+	"factor.bound":           "A factor was added: {factor}, by {way}.",
+	"factor.replaced":        "A factor was replaced: {factor}, by {way}.",
+	"factor.unbound":         "A factor was removed: {factor}, by {way}.",
+	"password.changed":       "The password was changed, by {way}.",
+	"password.reset":         "The password was reset, by {way}.",
+	"phrase.set":             "The phrase against imitations was set, by {way}.",
+	"address.saved":          "Address {entry} on {network} was saved in the book, by {way}.",
+	"address.deleted":        "Address {entry} was deleted from the book.",
+	"withdrawal.requested":   "Withdrawal {withdrawal} was requested: {amount} {asset}.",
+	"withdrawal.approved":    "Withdrawal {withdrawal} was approved: {amount} {asset}, by {way}. Fingerprint {fingerprint}.",
+	"withdrawal.handed_over": "Withdrawal {withdrawal} was handed over to be paid: {amount} {asset}.",
+	"withdrawal.declined":    "Withdrawal {withdrawal} was declined: {amount} {asset}, by {by}.",
+	"withdrawal.cancelled":   "Withdrawal {withdrawal} was cancelled: {amount} {asset}, by {by}.",
+	"withdrawal.expired":     "Withdrawal {withdrawal} expired: {amount} {asset}.",
+	"desk.account_found":     "An operator looked for the account.",
+	"desk.account_seen":      "An operator looked at the account.",
+	"desk.events_seen":       "An operator read the account's older events.",
+	"desk.sessions_ended":    "An operator ended all {sessions} sessions.",
+	"desk.hold":              "An operator paused withdrawals until {until}.",
+	"desk.ticket":            "An operator read request {ticket}.",
+	"desk.ticket_assigned":   "An operator assigned request {ticket} to {to}.",
+	"desk.ticket_answered":   "An operator answered request {ticket}.",
+	"desk.ticket_state":      "An operator made request {ticket} {state}.",
+	"desk.recording_seen":    "An operator played recording {recording}.",
+	"ticket.opened":          "Request {ticket} for help was opened, about {topic}.",
+	"ticket.message":         "The customer wrote in request {ticket}.",
+	"recording.made":         "Recording {recording} was uploaded.",
+	"recording.deleted":      "Recording {recording} was deleted by its owner.",
+	"recording.expired":      "Recording {recording} was deleted, its time was over.",
 }
 
-// sentence tells of one event.
+// refusals tell of what was not done.
+var refusals = map[string]string{
+	"codes.wrong":       "Wrong codes were given for {purpose}.",
+	"guesses.exhausted": "The last guess was used up, for {purpose}.",
+	"passkey.suspended": "Passkey {passkey} was suspended: its counter went backwards.",
+	"login.refused":     "REFUSED to sign in, by {method}: {code}.",
+	"passkey.refused":   "A passkey was REFUSED for {purpose}: {code}.",
+	"hand_over.refused": "Withdrawal {withdrawal} was REFUSED to the payout system with {api_key}: {code}.",
+}
+
+// sentence tells of one event; what of its data the words do not name stands behind them.
 func sentence(r *store.LogRow) string {
 	if !r.RedactedAt.IsZero() {
 		return "(" + r.Kind + "; the rest was redacted)"
@@ -55,20 +75,27 @@ func sentence(r *store.LogRow) string {
 		return r.Kind + " (its data cannot be read)"
 	}
 	text, known := sentences[r.Kind]
-	for _, name := range slices.Sorted(maps.Keys(data)) {
+	if !r.OK {
+		text, known = refusals[r.Kind]
+	}
+	rest := maps.Clone(data)
+	for name, value := range data {
 		if mark := "{" + name + "}"; strings.Contains(text, mark) {
-			text = strings.ReplaceAll(text, mark, data[name])
-			delete(data, name)
+			text = strings.ReplaceAll(text, mark, value)
+			delete(rest, name)
 		}
 	}
-	if !known || strings.Contains(text, "{") {
-		text = r.Kind + "."
+	switch {
+	case known && !strings.Contains(text, "{"):
+	case r.OK:
+		text, rest = r.Kind+".", data
+	default:
+		text, rest = "REFUSED: "+strings.TrimSuffix(r.Kind, ".refused")+".", data
 	}
-	if !r.OK {
-		text = "REFUSED: " + text
-	}
-	for _, name := range slices.Sorted(maps.Keys(data)) {
-		text += fmt.Sprintf(" %s: %s.", name, data[name])
+	for _, name := range slices.Sorted(maps.Keys(rest)) {
+		if rest[name] != "" {
+			text += fmt.Sprintf(" %s: %s.", name, rest[name])
+		}
 	}
 	return text
 }

@@ -84,7 +84,7 @@ func grown(t *testing.T) (f *fixture, kept []string) {
 		VALUES ('wd_2', 'acc_1', 'l', ` + blob("01") + `, 'approved', 'BTC', 'bitcoin', 'a', ` + blob("01") + `, '', '1', '0', 'new', '', 1, 2)`)
 	f.document = document
 	f.update(func(tx *store.Tx) error {
-		record, err := tx.RecordAbout(store.Event{AccountID: "acc_1", Kind: "withdrawal.approved", OK: true, Data: map[string]string{"withdrawal": "wd_1", "fingerprint": b64(sum[:])}},
+		record, err := tx.RecordAbout(store.Event{AccountID: "acc_1", Kind: "withdrawal.approved", OK: true, Data: map[string]string{"withdrawal": "wd_1", "fingerprint": hex.EncodeToString(sum[:])}},
 			func(opening [32]byte) [32]byte { return approval.ApprovalCommitment(opening, sum) })
 		if err != nil {
 			return err
@@ -161,7 +161,7 @@ func TestAnApprovalThatProvesNothingIsFound(t *testing.T) {
 	f, _ := grown(t)
 	sum := sha256.Sum256([]byte("{}"))
 	f.update(func(tx *store.Tx) error {
-		record, err := tx.RecordAbout(store.Event{AccountID: "acc_1", Kind: "withdrawal.approved", OK: true, Data: map[string]string{"withdrawal": "wd_2", "fingerprint": b64(sum[:])}},
+		record, err := tx.RecordAbout(store.Event{AccountID: "acc_1", Kind: "withdrawal.approved", OK: true, Data: map[string]string{"withdrawal": "wd_2", "fingerprint": hex.EncodeToString(sum[:])}},
 			func(opening [32]byte) [32]byte { return approval.ApprovalCommitment(opening, sum) })
 		if err != nil {
 			return err

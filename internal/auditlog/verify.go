@@ -1,7 +1,6 @@
 package auditlog
 
 import (
-	"bytes"
 	"crypto/sha256"
 	"encoding/binary"
 	"errors"
@@ -208,6 +207,7 @@ func (w *walk) run(each func(leaf int64, entry []byte) error) error {
 		if err != nil {
 			return err
 		}
+		var wrong []int
 		for i := range width {
 			leaf := number*tileWidth + int64(i)
 			var hash tlog.Hash
@@ -215,7 +215,7 @@ func (w *walk) run(each func(leaf int64, entry []byte) error) error {
 			case entries[i] != nil:
 				hash = tlog.RecordHash(entries[i])
 				if hashes != nil && hash != hashes[i] {
-					w.report.found(Finding{What: "an entry and its hash do not fit", Leaf: leaf, ID: -1, Detail: fmt.Sprintf("entries %d, tile 0/%d, place %d", number, number, i)})
+					wrong = append(wrong, i)
 				}
 			case hashes != nil:
 				hash = hashes[i]
@@ -227,6 +227,10 @@ func (w *walk) run(each func(leaf int64, entry []byte) error) error {
 			if err := each(leaf, entries[i]); err != nil {
 				return err
 			}
+		}
+		if len(wrong) > 0 {
+			w.report.found(Finding{What: "an entry and its hash do not fit", Leaf: number*tileWidth + int64(wrong[0]), ID: -1,
+				Detail: fmt.Sprintf("entries %d, tile 0/%d, place %s", number, number, ranges(wrong))})
 		}
 	}
 	for level := range w.levels {
@@ -314,12 +318,33 @@ func (w *walk) compare(level int) error {
 	if err != nil || had == nil {
 		return err
 	}
+	var wrong []int
 	for i := range places {
-		if !bytes.Equal(had[i][:], places[i][:]) {
-			w.report.wrong("a tile", "tile %d/%d, place %d is not the hash of what is below", level, w.done[level], i)
+		if had[i] != places[i] {
+			wrong = append(wrong, i)
 		}
 	}
+	if len(wrong) > 0 {
+		w.report.wrong("a tile", "tile %d/%d, place %s is not the hash of what is below", level, w.done[level], ranges(wrong))
+	}
 	return nil
+}
+
+// ranges writes ascending numbers as "3, 8 to 11".
+func ranges(numbers []int) string {
+	var texts []string
+	for i := 0; i < len(numbers); {
+		first, last := numbers[i], numbers[i]
+		for i++; i < len(numbers) && numbers[i] == last+1; i++ {
+			last++
+		}
+		text := strconv.Itoa(first)
+		if last > first {
+			text += " to " + strconv.Itoa(last)
+		}
+		texts = append(texts, text)
+	}
+	return strings.Join(texts, ", ")
 }
 
 // grow adds a leaf's hash to the tree.

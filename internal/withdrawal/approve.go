@@ -4,6 +4,7 @@ import (
 	"context"
 	"crypto/sha256"
 	"encoding/base64"
+	"encoding/hex"
 	"errors"
 	"strings"
 	"time"
@@ -132,7 +133,7 @@ func (s *Service) finishApproval(tx *store.Tx, c *verification.Completed) (*veri
 	}
 	hash := sha256.Sum256(signature)
 	record, err := tx.RecordAbout(c.Caller.Event(w.AccountID, "withdrawal.approved", true, map[string]string{"withdrawal": w.ID, "asset": w.Asset, "amount": w.Amount, "way": c.Way,
-		"fingerprint": base64.RawURLEncoding.EncodeToString(fingerprint[:])}), func(opening [32]byte) [32]byte { return approval.ApprovalCommitment(opening, fingerprint) })
+		"fingerprint": hex.EncodeToString(fingerprint[:])}), func(opening [32]byte) [32]byte { return approval.ApprovalCommitment(opening, fingerprint) })
 	if err != nil {
 		return nil, err
 	}
