@@ -3,8 +3,6 @@ package auditlog
 import (
 	"bytes"
 	"context"
-	"crypto/sha256"
-	"encoding/hex"
 	"errors"
 	"fmt"
 	"math"
@@ -63,10 +61,12 @@ func Verify(ctx context.Context, db *store.DB, keys *secret.Keys, o Options) (r 
 		if err := v.outside(); err != nil {
 			return err
 		}
-		if err := v.apiKeys(); err != nil {
-			return err
+		for _, check := range []func() error{v.apiKeys, v.passkeys, v.frozen, v.approvals} {
+			if err := check(); err != nil {
+				return err
+			}
 		}
-		return v.approvals()
+		return nil
 	})
 	return r, err
 }
@@ -250,40 +250,6 @@ func (v *rowCheck) leaf(leaf int64, entry []byte) error {
 	return v.approval(r)
 }
 
-// ends are the kinds of events that end a withdrawal, and the states that they leave it in.
-var ends = map[string]string{
-	"withdrawal.handed_over": store.HandedOver,
-	"withdrawal.declined":    store.Declined,
-	"withdrawal.cancelled":   store.Cancelled,
-	"withdrawal.expired":     store.Expired,
-}
-
-// ended compares a withdrawal with the event that says how it ended: one that was made approved again would be paid twice, or although it
-// was stopped.
-func (v *rowCheck) ended(r *store.LogRow) error {
-	end, is := ends[r.Kind]
-	if !is || !r.OK {
-		return nil
-	}
-	data, err := parseObject([]byte(r.Data))
-	if err != nil {
-		v.report.found(Finding{What: "an event's data are none", Leaf: r.Leaf, ID: r.ID, Kind: r.Kind})
-		return nil
-	}
-	state, at, err := v.tx.HandedOver(data["withdrawal"])
-	switch {
-	case errors.Is(err, store.ErrNotFound):
-		if _, erased := v.erased[r.AccountID]; !erased && !v.permitted(r) {
-			v.report.found(Finding{What: "a withdrawal was removed", Leaf: r.Leaf, ID: r.ID, Kind: r.Kind, Detail: data["withdrawal"]})
-		}
-	case err != nil:
-		return err
-	case state != end || end == store.HandedOver && !at.Equal(r.At):
-		v.report.found(Finding{What: "a withdrawal that had ended was changed", Leaf: r.Leaf, ID: r.ID, Kind: r.Kind, Detail: data["withdrawal"] + " is " + state + ": look whether it was paid, and how often"})
-	}
-	return nil
-}
-
 func idOf(rows []store.LogRow) int64 {
 	if len(rows) == 0 {
 		return -1
@@ -296,41 +262,6 @@ func nobody(account string) string {
 		return "no account"
 	}
 	return account
-}
-
-// approval compares the record of an approval with its event.
-func (v *rowCheck) approval(r *store.LogRow) error {
-	if r.Kind != "withdrawal.approved" || !r.OK {
-		return nil
-	}
-	data, err := parseObject([]byte(r.Data))
-	if err != nil {
-		v.report.found(Finding{What: "an event's data are none", Leaf: r.Leaf, ID: r.ID, Kind: r.Kind})
-		return nil
-	}
-	a, err := v.tx.ApprovalRow(data["withdrawal"])
-	if errors.Is(err, store.ErrNotFound) {
-		if _, erased := v.erased[r.AccountID]; !erased && !v.permitted(r) {
-			v.report.found(Finding{What: "the record of an approval was removed", Leaf: r.Leaf, ID: r.ID, Kind: r.Kind, Detail: data["withdrawal"]})
-		}
-		return nil
-	}
-	if err != nil {
-		return err
-	}
-	v.approved++
-	sum := sha256.Sum256(a.Document)
-	subject := approval.ApprovalCommitment(r.Opening(), sum)
-	if !bytes.Equal(sum[:], a.Fingerprint) || hex.EncodeToString(sum[:]) != data["fingerprint"] || !bytes.Equal(subject[:], r.Subject) || a.Record != r.ID || a.AccountID != r.AccountID {
-		v.report.found(Finding{What: "the record of an approval was changed", Leaf: r.Leaf, ID: r.ID, Kind: r.Kind, Detail: data["withdrawal"]})
-		return nil
-	}
-	if _, err := v.proofs.Verify(a.Document); err != nil {
-		v.report.found(Finding{What: "an approval proves nothing", Leaf: r.Leaf, ID: r.ID, Kind: r.Kind, Detail: fmt.Sprintf("%s: %v", data["withdrawal"], err)})
-		return nil
-	}
-	v.report.Approvals++
-	return nil
 }
 
 // tiles looks for tiles that a tree of this size has not.
@@ -349,7 +280,6 @@ func (v *rowCheck) tiles() error {
 
 // outside looks at the rows that have no leaf.
 func (v *rowCheck) outside() error {
-	const page = 1000
 	for after := int64(math.MinInt64); ; {
 		rows, err := v.tx.EventsOutside(v.size, after, page)
 		if err != nil {
@@ -385,113 +315,4 @@ func (v *rowCheck) outside() error {
 		v.report.wrong("rows that have neither a place nor wait for one", "%d rows more than were read", n-v.read)
 	}
 	return err
-}
-
-// apiKeys compares the keys of the payout systems with the events of their creation and their end: who has the database could give
-// himself one.
-func (v *rowCheck) apiKeys() error {
-	// Of a redacted event its time alone is left, which is that of the key's row.
-	hashes, redacted, revoked := map[string]string{}, map[int64]bool{}, map[string]bool{}
-	for _, kind := range []string{"api_key.created", "api_key.revoked"} {
-		events, err := v.tx.EventsOfKind(kind)
-		if err != nil {
-			return err
-		}
-		for i := range events {
-			r := &events[i]
-			data, err := parseObject([]byte(r.Data))
-			switch {
-			case err != nil || !r.OK || r.Leaf < 0 && r.Leaf != store.Unsequenced:
-			case kind == "api_key.revoked":
-				revoked[data["api_key"]] = true
-			case !r.RedactedAt.IsZero():
-				redacted[r.At.UnixMilli()] = true
-			default:
-				hashes[data["api_key"]] = r.Internal
-			}
-		}
-	}
-	const page = 500
-	for after := ""; ; {
-		keys, err := v.tx.APIKeyRows(after, page)
-		if err != nil {
-			return err
-		}
-		for _, k := range keys {
-			after = k.ID
-			switch hash, known := hashes[k.ID]; {
-			case known && hash != hex.EncodeToString(k.SecretHash):
-				v.report.wrong("an API key was put in another's place", "%s", k.ID)
-			case !known && !redacted[k.CreatedAt.UnixMilli()]:
-				v.report.wrong("an API key that the log does not know", "%s", k.ID)
-			case revoked[k.ID] && k.RevokedAt.IsZero():
-				v.report.wrong("an API key that was revoked opens again", "%s", k.ID)
-			}
-		}
-		if len(keys) < page {
-			return nil
-		}
-	}
-}
-
-// approvals looks for records of approvals of which the log knows nothing.
-func (v *rowCheck) approvals() error {
-	const page = 500
-	n, err := v.tx.CountApprovals()
-	if err != nil || n == v.approved {
-		return err
-	}
-	for after := ""; ; {
-		records, err := v.tx.ApprovalRows(after, page)
-		if err != nil {
-			return err
-		}
-		for _, a := range records {
-			after = a.WithdrawalID
-			known, err := v.knows(&a)
-			if err != nil {
-				return err
-			}
-			if !known {
-				v.report.wrong("the record of an approval that the log does not know", "%s", a.WithdrawalID)
-				continue
-			}
-			// Where the event with its fingerprint was redacted, the document itself is left to ask.
-			sum := sha256.Sum256(a.Document)
-			proved, err := v.proofs.Verify(a.Document)
-			switch {
-			case err != nil:
-				v.report.wrong("an approval proves nothing", "%s: %v", a.WithdrawalID, err)
-			case !bytes.Equal(sum[:], a.Fingerprint) || proved.Details.Withdrawal != a.WithdrawalID || proved.Details.Account != a.AccountID:
-				v.report.wrong("the record of an approval was changed", "%s", a.WithdrawalID)
-			}
-		}
-		if len(records) < page {
-			return nil
-		}
-	}
-}
-
-// knows tells whether there is an event of an approval, or one that was redacted and may be it.
-func (v *rowCheck) knows(a *store.ApprovalRow) (bool, error) {
-	const page = 500
-	for after := int64(0); ; {
-		rows, err := v.tx.EventsOfAccount(a.AccountID, after, page)
-		if err != nil {
-			return false, err
-		}
-		for i := range rows {
-			r := &rows[i]
-			after = r.ID
-			if r.Kind != "withdrawal.approved" {
-				continue
-			}
-			if data, err := parseObject([]byte(r.Data)); err == nil && data["withdrawal"] == a.WithdrawalID || !r.RedactedAt.IsZero() {
-				return true, nil
-			}
-		}
-		if len(rows) < page {
-			return false, nil
-		}
-	}
 }

@@ -111,7 +111,6 @@ type Line struct {
 
 // Story tells what happened to an account, the oldest first, and compares each event with its leaf.
 func Story(ctx context.Context, db *store.DB, accountID string, tell func(Line) error) error {
-	const page = 500
 	for after := int64(math.MinInt64); ; {
 		var lines []Line
 		err := db.View(ctx, func(tx *store.Tx) error {

@@ -9,6 +9,7 @@ import (
 	"countersign/approval"
 	"countersign/internal/app"
 	"countersign/internal/auditlog"
+	"countersign/internal/policy"
 	"countersign/internal/testkit"
 )
 
@@ -94,6 +95,62 @@ func TestTheLogIsReadInTheFormOfTiles(t *testing.T) {
 	for _, path := range []string{"/log/checkpoint", "/log/tile/0/000.p/1"} {
 		if a := hidden.Browser().Get(path); a.Status != http.StatusNotFound {
 			t.Errorf("hidden, and %s: %d", path, a.Status)
+		}
+	}
+}
+
+// Who has the database can give somebody a passkey, or take back what was decided; the log knows better.
+func TestPasskeysAndFreezesThatTheLogDoesNotKnowAreFound(t *testing.T) {
+	t.Parallel()
+	k := testkit.New(t)
+	c, thief := k.Full(), k.Full()
+	mine, his := c.CreatePasskey(), thief.CreatePasskey()
+	account, stranger := c.Account().ID, thief.Account().ID
+	if err := k.App.Log.SequenceAll(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	found := func() string {
+		t.Helper()
+		r, err := auditlog.Verify(t.Context(), k.App.DB, k.Keys, auditlog.Options{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		var lines []string
+		for _, f := range r.Findings {
+			lines = append(lines, f.String())
+		}
+		return strings.Join(lines, "\n")
+	}
+	if got := found(); got != "" {
+		t.Fatal(got)
+	}
+	for _, bend := range []struct{ name, change, back, want string }{
+		{"another's passkey", `UPDATE passkeys SET account_id = '` + account + `' WHERE id = '` + his.ID + `'`, `UPDATE passkeys SET account_id = '` + stranger + `' WHERE id = '` + his.ID + `'`,
+			"a passkey that the log does not know: " + account + " " + his.ID},
+		{"another key", `CREATE TABLE kept AS SELECT public_key FROM passkeys WHERE id = '` + mine.ID + `'; UPDATE passkeys SET public_key = ` + k.Bytes(`'a key'`) + ` WHERE id = '` + mine.ID + `'`,
+			`UPDATE passkeys SET public_key = (SELECT public_key FROM kept) WHERE id = '` + mine.ID + `'; DROP TABLE kept`, "a passkey that the log does not know: " + account + " " + mine.ID},
+		{"of no event", `UPDATE passkeys SET registration = -registration`, `UPDATE passkeys SET registration = -registration`, "a passkey that the log does not know: " + stranger},
+	} {
+		k.Exec(bend.change)
+		if got := found(); !strings.Contains(got, bend.want) {
+			t.Errorf("%s: it says\n%s\nwant %q", bend.name, got, bend.want)
+		}
+		k.Exec(bend.back)
+		if got := found(); got != "" {
+			t.Fatalf("%s, taken back, and still\n%s", bend.name, got)
+		}
+	}
+	k.Exec(`CREATE TABLE kept AS SELECT * FROM passkeys`)
+	c.Do(policy.DeletePasskey, mine.ID, "")
+	thief.Post("/v1/account/freeze", "{}").OK()
+	if got := found(); got != "" {
+		t.Fatal(got)
+	}
+	k.Exec(`INSERT INTO passkeys SELECT * FROM kept WHERE id = '` + mine.ID + `'; UPDATE accounts SET frozen = 0`)
+	got := found()
+	for _, want := range []string{"a passkey that was deleted is there again: " + account + " " + mine.ID, "an account that was frozen is not any more: " + stranger} {
+		if !strings.Contains(got, want) {
+			t.Errorf("it says\n%s\nwant %q", got, want)
 		}
 	}
 }

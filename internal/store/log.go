@@ -329,6 +329,21 @@ func (tx *Tx) ApprovalRow(withdrawalID string) (*ApprovalRow, error) {
 	return &a, tx.row(a.fields(), `SELECT a.withdrawal_id, w.account_id, a.document, a.fingerprint, a.registration, a.record FROM approvals a JOIN withdrawals w ON w.id = a.withdrawal_id WHERE a.withdrawal_id = $1`, withdrawalID)
 }
 
+// PasskeyRow is of a passkey what the log vouches for.
+type PasskeyRow struct {
+	AccountID, ID, RPID     string
+	CredentialID, PublicKey []byte
+	SuspendedAt             time.Time
+	Registration            int64 // the event of its creation
+}
+
+// PasskeyRows reads passkeys by their accounts and ids, after the one named; "" begins.
+func (tx *Tx) PasskeyRows(accountID, id string, limit int) ([]PasskeyRow, error) {
+	return rows(tx, func(p *PasskeyRow) []any {
+		return []any{&p.AccountID, &p.ID, &p.RPID, &p.CredentialID, &p.PublicKey, at{&p.SuspendedAt}, &p.Registration}
+	}, `SELECT account_id, id, rp_id, credential_id, public_key, suspended_at, registration FROM passkeys WHERE (account_id, id) > ($1, $2) ORDER BY account_id, id LIMIT $3`, accountID, id, limit)
+}
+
 // SetRegistration notes by which event a passkey came.
 func (tx *Tx) SetRegistration(accountID, passkeyID string, event int64) error {
 	return tx.surely(`UPDATE passkeys SET registration = $3 WHERE account_id = $1 AND id = $2`, accountID, passkeyID, event)

@@ -1,10 +1,8 @@
 package withdrawal
 
 import (
-	"bytes"
 	"context"
 	"crypto/sha256"
-	"encoding/base64"
 	"encoding/hex"
 	"encoding/json"
 	"errors"
@@ -13,6 +11,7 @@ import (
 	"time"
 
 	"countersign/approval"
+	"countersign/internal/auditlog"
 	"countersign/internal/refusal"
 	"countersign/internal/store"
 	"countersign/internal/verification"
@@ -259,37 +258,16 @@ func (s *Service) genuine(tx *store.Tx, w *store.Withdrawal, approved []byte) er
 	if err != nil {
 		return errNotGenuine
 	}
-	ok, err := s.ours(tx, row.Record, "withdrawal.approved", row.AccountID, func(opening [32]byte) [32]byte {
+	ok, err := auditlog.About(tx, s.Engine.Keys, row.Record, "withdrawal.approved", row.AccountID, func(opening [32]byte) [32]byte {
 		return approval.ApprovalCommitment(opening, sha256.Sum256(row.Document))
 	})
 	if ok && err == nil && a.Passkey != nil {
-		id, badID := base64.RawURLEncoding.DecodeString(a.Passkey.CredentialID)
-		key, badKey := base64.RawURLEncoding.DecodeString(a.Passkey.PublicKey)
-		if err := errors.Join(badID, badKey); err != nil {
-			return err
-		}
-		ok, err = s.ours(tx, row.Registration, "passkey.created", row.AccountID, func(opening [32]byte) [32]byte {
-			return approval.CredentialCommitment(opening, row.AccountID, a.Passkey.RelyingParty, id, key)
-		})
+		ok, err = auditlog.About(tx, s.Engine.Keys, row.Registration, "passkey.created", row.AccountID, auditlog.Credential(row.AccountID, a.Passkey))
 	}
 	if err == nil && !ok {
 		return errNotGenuine
 	}
 	return err
-}
-
-// ours tells whether an event of this service, which nobody can write without the master key, is of this kind and account and about this
-// subject.
-func (s *Service) ours(tx *store.Tx, event int64, kind, accountID string, subject func(opening [32]byte) [32]byte) (bool, error) {
-	r, err := tx.LogEvent(event)
-	if errors.Is(err, store.ErrNotFound) {
-		return false, nil
-	}
-	if err != nil {
-		return false, err
-	}
-	want := subject(r.Opening())
-	return r.Ours(s.Engine.Keys) && r.Kind == kind && r.OK && r.AccountID == accountID && bytes.Equal(r.Subject, want[:]), nil
 }
 
 // differing names the first member by which two canonical forms differ, "" if they are the same.
