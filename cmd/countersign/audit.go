@@ -223,7 +223,7 @@ func auditShow(ctx context.Context, db *store.DB, account string, stdout io.Writ
 		if from != "" {
 			from = " — " + from
 		}
-		if l.Row.OperatorID != "" {
+		if l.Row.OperatorID != "" && l.Row.RedactedAt.IsZero() {
 			from += " — operator " + l.Row.OperatorID
 		}
 		if l.Row.Internal != "" {

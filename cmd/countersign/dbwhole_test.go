@@ -82,7 +82,8 @@ func TestEveryTableIsCopiedByACopyThatIsKilled(t *testing.T) {
 	c.Prove(c.Approval(w)).OK()
 	payouts.Browser = k.Browser()
 	payouts.HandOver(w.ID, "payment-0001", payouts.Details(w.ID)).OK()
-	// The log came along whole, and goes on from where it was.
+	// The log came along whole, and goes on from where it was. The crowd's passkeys are in no log: it was put in by hand.
+	k.Exec(`DELETE FROM passkeys WHERE id LIKE 'pk_crowd%'`)
 	if err := k.App.Log.SequenceAll(t.Context()); err != nil {
 		t.Fatal(err)
 	}

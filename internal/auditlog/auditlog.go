@@ -7,6 +7,7 @@
 package auditlog
 
 import (
+	"bytes"
 	"encoding/base64"
 	"errors"
 	"time"
@@ -32,12 +33,7 @@ var ErrUnsound = errors.New("auditlog: the log is not what its checkpoint says; 
 // Entry makes the bytes of a row's leaf.
 func Entry(r *store.LogRow) []byte {
 	commitment := r.Commitment()
-	members := make([]string, 0, 14)
-	members = append(members, "account", r.AccountID, "at", store.FormatEventTime(r.At), "commitment", encode(commitment[:]), "kind", r.Kind, "ok", store.FormatOK(r.OK))
-	if len(r.Subject) > 0 {
-		members = append(members, "subject", encode(r.Subject))
-	}
-	return store.AppendObject(make([]byte, 0, 384), append(members, "version", EntryVersion)...)
+	return (&Leaf{Account: r.AccountID, Kind: r.Kind, OK: r.OK, At: r.At, Commitment: commitment[:], Subject: r.Subject}).marshal()
 }
 
 // Leaf is an entry that was read.
@@ -72,11 +68,25 @@ func ParseEntry(entry []byte) (*Leaf, error) {
 }
 
 func (l *Leaf) marshal() []byte {
-	members := []string{"account", l.Account, "at", store.FormatEventTime(l.At), "commitment", encode(l.Commitment), "kind", l.Kind, "ok", store.FormatOK(l.OK)}
+	members := make([]string, 0, 14)
+	members = append(members, "account", l.Account, "at", store.FormatEventTime(l.At), "commitment", encode(l.Commitment), "kind", l.Kind, "ok", store.FormatOK(l.OK))
 	if len(l.Subject) > 0 {
 		members = append(members, "subject", encode(l.Subject))
 	}
-	return store.AppendObject(nil, append(members, "version", EntryVersion)...)
+	return store.AppendObject(make([]byte, 0, 384), append(members, "version", EntryVersion)...)
+}
+
+// differing names the columns of a row that are not what its leaf says.
+func (l *Leaf) differing(r *store.LogRow) (names []string) {
+	for _, c := range []struct {
+		name string
+		same bool
+	}{{"account", r.AccountID == l.Account}, {"at", r.At.Equal(l.At)}, {"kind", r.Kind == l.Kind}, {"ok", r.OK == l.OK}, {"subject", bytes.Equal(r.Subject, l.Subject)}} {
+		if !c.same {
+			names = append(names, c.name)
+		}
+	}
+	return names
 }
 
 func encode(b []byte) string { return base64.RawURLEncoding.EncodeToString(b) }

@@ -107,15 +107,14 @@ type rowCheck struct {
 	rows     map[int64][]store.LogRow // of the bundle under way, by leaf
 	bundle   int64
 	latest   time.Time
-	erased   map[string]int64 // accounts, and the leaf that says so
-	redacted []permission
-	approved int64 // approvals that their event was found for
+	erased   map[string]erasure   // by account
+	redacted map[string]time.Time // until when, by kind, rows may be redacted
 }
 
-// A permission is an entry by which rows of a kind were redacted.
-type permission struct {
-	kind  string
-	until time.Time
+// erasure is an account's: the leaf of its event, and whether its withdrawals are kept.
+type erasure struct {
+	leaf int64
+	kept bool
 }
 
 // Kinds of events by which rows may be redacted. Of log.redacted the data name kind (store.Covers) and until (RFC 3339): rows of the
@@ -126,43 +125,66 @@ const (
 )
 
 func (v *rowCheck) permissions() error {
-	v.erased, v.bundle = map[string]int64{}, -1
+	v.erased, v.redacted, v.bundle = map[string]erasure{}, map[string]time.Time{}, -1
+	placed := func(r *store.LogRow) bool { return r.OK && (r.Leaf >= 0 || r.Leaf == store.Unsequenced && v.ours(r)) }
 	erased, err := v.tx.EventsOfKind(KindErased)
 	if err != nil {
 		return err
 	}
-	for _, r := range erased {
-		if r.Leaf >= 0 && r.OK {
-			v.erased[r.AccountID] = r.Leaf
+	for i := range erased {
+		r := &erased[i]
+		data, err := parseObject([]byte(r.Data))
+		if err != nil || !placed(r) {
+			continue
 		}
+		e := erasure{leaf: r.Leaf, kept: data["withdrawals"] == "kept"}
+		if r.Leaf == store.Unsequenced {
+			e.leaf = math.MaxInt64
+		}
+		v.erased[r.AccountID] = e
 	}
 	redacted, err := v.tx.EventsOfKind(KindRedacted)
 	if err != nil {
 		return err
 	}
-	for _, r := range redacted {
+	for i := range redacted {
+		r := &redacted[i]
 		data, err := parseObject([]byte(r.Data))
-		if err != nil || r.Leaf < 0 || !r.OK {
+		if err != nil || !placed(r) {
 			continue
 		}
 		until, err := time.Parse(time.RFC3339, data["until"])
-		if kind, named := data["kind"]; err == nil && named {
-			v.redacted = append(v.redacted, permission{kind, until})
+		if kind, named := data["kind"]; err == nil && named && until.After(v.redacted[kind]) {
+			v.redacted[kind] = until
 		}
 	}
 	return nil
 }
 
+// ours tells whether the service wrote a row, as far as that can be told.
+func (v *rowCheck) ours(r *store.LogRow) bool { return v.keys == nil || r.Ours(v.keys) }
+
+// permitted tells whether an entry permits that a row was redacted.
 func (v *rowCheck) permitted(r *store.LogRow) bool {
-	if leaf, erased := v.erased[r.AccountID]; erased && r.Leaf <= leaf {
+	if e, erased := v.erased[r.AccountID]; erased && r.Leaf <= e.leaf {
 		return true
 	}
-	for _, p := range v.redacted {
-		if store.Covers(p.kind, r.Kind) && r.At.Before(p.until) {
+	return v.retired(r)
+}
+
+func (v *rowCheck) retired(r *store.LogRow) bool {
+	for kind, until := range v.redacted {
+		if store.Covers(kind, r.Kind) && r.At.Before(until) {
 			return true
 		}
 	}
 	return false
+}
+
+// removed tells whether an entry permits that a withdrawal was removed, of which a row tells.
+func (v *rowCheck) removed(r *store.LogRow) bool {
+	e, erased := v.erased[r.AccountID]
+	return erased && !e.kept && r.Leaf <= e.leaf || v.retired(r)
 }
 
 // take goes on with the tree's report.
@@ -217,16 +239,11 @@ func (v *rowCheck) leaf(leaf int64, entry []byte) error {
 		return nil // which was said
 	}
 	r := &rows[0]
-	var differs []string
-	for _, c := range []struct {
-		name string
-		same bool
-	}{{"account", r.AccountID == says.Account}, {"at", r.At.Equal(says.At)}, {"kind", r.Kind == says.Kind}, {"ok", r.OK == says.OK}, {"subject", bytes.Equal(r.Subject, says.Subject)}} {
-		if !c.same {
-			differs = append(differs, c.name)
-		}
-	}
+	differs := says.differing(r)
 	if len(r.Salt) == 0 || !r.RedactedAt.IsZero() {
+		if len(differs) == 0 && !r.Blank() {
+			differs = []string{"it was redacted, and tells something"}
+		}
 		switch {
 		case !v.permitted(r):
 			v.report.found(Finding{What: "a row was redacted without an entry that permits it", Leaf: leaf, ID: r.ID, Kind: r.Kind})
@@ -234,6 +251,7 @@ func (v *rowCheck) leaf(leaf int64, entry []byte) error {
 			v.report.found(Finding{What: "a row was edited", Leaf: leaf, ID: r.ID, Kind: r.Kind, Detail: strings.Join(differs, ", ")})
 		default:
 			v.report.Redacted++
+			return v.vouches(r)
 		}
 		return nil
 	}
@@ -244,10 +262,7 @@ func (v *rowCheck) leaf(leaf int64, entry []byte) error {
 		v.report.found(Finding{What: "a row was edited", Leaf: leaf, ID: r.ID, Kind: r.Kind, Detail: strings.Join(differs, ", ")})
 		return nil
 	}
-	if err := v.ended(r); err != nil {
-		return err
-	}
-	return v.approval(r)
+	return v.vouches(r)
 }
 
 func idOf(rows []store.LogRow) int64 {
@@ -289,14 +304,10 @@ func (v *rowCheck) outside() error {
 		for i := range rows {
 			r := &rows[i]
 			after = r.ID
-			ours := v.keys == nil || r.Ours(v.keys)
 			switch {
-			case r.Leaf == store.Unsequenced && ours:
+			case r.Leaf == store.Unsequenced && v.ours(r):
 				v.report.Waiting++
-				if err := v.ended(r); err != nil {
-					return err
-				}
-				if err := v.approval(r); err != nil {
+				if err := v.vouches(r); err != nil {
 					return err
 				}
 			case r.Leaf == store.Unsequenced, r.Leaf == store.Refused:

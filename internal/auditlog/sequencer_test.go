@@ -36,10 +36,11 @@ func TestMain(m *testing.M) {
 
 type fixture struct {
 	*auditlog.Log
-	t        testing.TB
-	document []byte
-	path     string
-	master   string
+	t         testing.TB
+	document  []byte // of the approval that is in it
+	signature []byte // the hash of its signature
+	path      string
+	master    string
 }
 
 func testKeys(t testing.TB, master string) *secret.Keys {

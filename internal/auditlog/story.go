@@ -119,7 +119,7 @@ func Story(ctx context.Context, db *store.DB, accountID string, tell func(Line) 
 				return err
 			}
 			lines = lines[:0]
-			bundles := map[int64][][]byte{}
+			bundles := map[int64][]byte{}
 			for i := range rows {
 				line, err := lineOf(tx, &rows[i], bundles)
 				if err != nil {
@@ -144,7 +144,7 @@ func Story(ctx context.Context, db *store.DB, accountID string, tell func(Line) 
 	}
 }
 
-func lineOf(tx *store.Tx, r *store.LogRow, bundles map[int64][][]byte) (Line, error) {
+func lineOf(tx *store.Tx, r *store.LogRow, bundles map[int64][]byte) (Line, error) {
 	line := Line{Row: *r, Text: Plain(sentence(r))}
 	switch {
 	case r.Leaf == store.Unsequenced:
@@ -156,32 +156,24 @@ func lineOf(tx *store.Tx, r *store.LogRow, bundles map[int64][][]byte) (Line, er
 	}
 	number := r.Leaf / tileWidth
 	if _, read := bundles[number]; !read {
-		width, data, err := tx.Tile(entriesLevel, number)
+		_, data, err := tx.Tile(entriesLevel, number)
 		if err != nil && !errors.Is(err, store.ErrNotFound) {
 			return line, err
 		}
-		for i := range width {
-			whole, ok := cut(data, i+1)
-			if !ok {
-				break
-			}
-			before, _ := cut(data, i)
-			bundles[number] = append(bundles[number], whole[len(before)+2:])
-		}
+		bundles[number] = data
 	}
-	at := int(r.Leaf % tileWidth)
 	line.Place = fmt.Sprintf("leaf %d", r.Leaf)
-	switch {
-	case at >= len(bundles[number]):
+	switch entry, has := nth(bundles[number], int(r.Leaf%tileWidth)); {
+	case !has:
 		line.Place, line.Wrong = line.Place+", WHICH THE LOG DOES NOT HAVE", true
-	case r.RedactedAt.IsZero() && string(Entry(r)) != string(bundles[number][at]), !r.RedactedAt.IsZero() && !leftOf(r, bundles[number][at]):
+	case r.RedactedAt.IsZero() && string(Entry(r)) != string(entry), !r.RedactedAt.IsZero() && !leftOf(r, entry):
 		line.Place, line.Wrong = line.Place+", AND NOT WHAT THE LOG HAS THERE", true
 	}
 	return line, nil
 }
 
-// leftOf tells whether a redacted row still says what its entry does.
+// leftOf tells whether a redacted row still says what its entry does, and nothing besides.
 func leftOf(r *store.LogRow, entry []byte) bool {
 	l, err := ParseEntry(entry)
-	return err == nil && l.Account == r.AccountID && l.Kind == r.Kind && l.OK == r.OK && l.At.Equal(r.At)
+	return err == nil && len(l.differing(r)) == 0 && r.Blank()
 }

@@ -5,11 +5,14 @@ import (
 	"context"
 	"crypto/sha256"
 	"database/sql"
+	"encoding/base64"
 	"encoding/hex"
 	"fmt"
 	"os"
+	"strconv"
 	"strings"
 	"testing"
+	"time"
 
 	"countersign/approval"
 	"countersign/internal/auditlog"
@@ -66,7 +69,7 @@ func said(r *auditlog.Report) string {
 // grown has a log of several tiles, an approval, and checkpoints kept elsewhere on the way.
 func grown(t *testing.T) (f *fixture, kept []string) {
 	f = open(t)
-	for _, n := range []int{5, 250, 2, 300} {
+	for _, n := range []int{5, 250, 2, 299} {
 		f.record(n)
 		f.sequence()
 		kept = append(kept, f.state().Checkpoint)
@@ -75,27 +78,68 @@ func grown(t *testing.T) (f *fixture, kept []string) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	document = bytes.TrimSpace(document)
-	sum := sha256.Sum256(document)
-	f.exec(`INSERT INTO accounts (id, name, locale, handle, password_hash, created_at) VALUES ('acc_1', '', 'en', ` + blob("01") + `, '', 1);
-		INSERT INTO withdrawals (id, account_id, idempotency_key, request_hash, state, asset, network, address, address_index, memo, amount, fee, address_known, label, requested_at, expires_at)
-		VALUES ('wd_1', 'acc_1', 'k', ` + blob("01") + `, 'approved', 'BTC', 'bitcoin', 'a', ` + blob("01") + `, '', '1', '0', 'new', '', 1, 2);
-		INSERT INTO withdrawals (id, account_id, idempotency_key, request_hash, state, asset, network, address, address_index, memo, amount, fee, address_known, label, requested_at, expires_at)
-		VALUES ('wd_2', 'acc_1', 'l', ` + blob("01") + `, 'approved', 'BTC', 'bitcoin', 'a', ` + blob("01") + `, '', '1', '0', 'new', '', 1, 2)`)
-	f.document = document
+	f.document = bytes.TrimSpace(document)
+	doc, err := approval.Parse(f.document)
+	if err != nil {
+		t.Fatal(err)
+	}
+	d, err := approval.ParseDetails([]byte(doc.Details))
+	if err != nil {
+		t.Fatal(err)
+	}
+	expires, err := time.Parse(time.RFC3339, d.Expires)
+	if err != nil {
+		t.Fatal(err)
+	}
+	f.exec(`INSERT INTO accounts (id, name, locale, handle, password_hash, created_at) VALUES ($1, '', 'en', `+blob("01")+`, '', 1)`, d.Account)
+	for i, w := range []struct{ id, state string }{{d.Withdrawal, store.Approved}, {"wd_2", store.Requested}} {
+		f.exec(`INSERT INTO withdrawals (id, account_id, idempotency_key, request_hash, state, asset, network, address, address_index, memo, amount, fee, address_known, label, requested_at, expires_at, approved_way)
+			VALUES ($1, $2, $3, `+blob("01")+`, $4, $5, $6, $7, `+blob("01")+`, $8, $9, $10, 'new', '', 1, $11, 'passkey')`,
+			w.id, d.Account, strconv.Itoa(i), w.state, d.Asset, d.Network, d.Address, d.Memo, d.Amount, d.Fee, expires.UnixMilli())
+	}
+	sum := sha256.Sum256(f.document)
+	raw := func(text string) []byte {
+		b, err := base64.RawURLEncoding.DecodeString(text)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return b
+	}
+	signature := sha256.Sum256(raw(doc.Passkey.Signature))
+	f.signature = signature[:]
 	f.update(func(tx *store.Tx) error {
-		record, err := tx.RecordAbout(store.Event{AccountID: "acc_1", Kind: "withdrawal.approved", OK: true, Data: map[string]string{"withdrawal": "wd_1", "fingerprint": hex.EncodeToString(sum[:])}},
-			func(opening [32]byte) [32]byte { return approval.ApprovalCommitment(opening, sum) })
+		registration, err := tx.RecordAbout(store.Event{AccountID: d.Account, Kind: "passkey.created", OK: true}, func(opening [32]byte) [32]byte {
+			return approval.CredentialCommitment(opening, d.Account, d.RelyingParty, raw(doc.Passkey.CredentialID), raw(doc.Passkey.PublicKey))
+		})
 		if err != nil {
 			return err
 		}
-		return tx.AddApproval("wd_1", "ver_1", document, sum[:], sum[:], record)
+		if err := f.approve(tx, d.Account, d.Withdrawal, f.document, sum, signature[:]); err != nil {
+			return err
+		}
+		if err := tx.AddPasskey(&store.Passkey{Key: store.Key{ID: "pk_1", AccountID: d.Account, CredentialID: raw(doc.Passkey.CredentialID), PublicKey: raw(doc.Passkey.PublicKey)}, RPID: d.RelyingParty, AAGUID: make([]byte, 16), ClientDataJSON: []byte("{}"), AttestationObject: []byte{0}}); err != nil {
+			return err
+		}
+		if err := tx.SetRegistration(d.Account, "pk_1", registration); err != nil {
+			return err
+		}
+		return tx.SetApprovalRegistration(d.Withdrawal, raw(doc.Passkey.CredentialID))
 	})
 	f.sequence()
 	if r := f.verify(kept...); len(r.Findings) > 0 || r.Rows != 558 || r.Approvals != 1 || len(r.Older) != 4 {
 		t.Fatalf("before anybody bent it: %d rows, %d approvals, %d checkpoints\n%s", r.Rows, r.Approvals, len(r.Older), said(r))
 	}
 	return f, kept
+}
+
+// approve leaves the record of an approval, and its event.
+func (f *fixture) approve(tx *store.Tx, account, withdrawal string, document []byte, sum [32]byte, signature []byte) error {
+	record, err := tx.RecordAbout(store.Event{AccountID: account, Kind: "withdrawal.approved", OK: true, Data: map[string]string{"withdrawal": withdrawal}},
+		func(opening [32]byte) [32]byte { return approval.ApprovalCommitment(opening, sum) })
+	if err != nil {
+		return err
+	}
+	return tx.AddApproval(withdrawal, "ver_1", document, sum[:], signature, record)
 }
 
 // blob is bytes in SQL.
@@ -132,7 +176,14 @@ func TestWhatWasBentIsFoundAndNamed(t *testing.T) {
 			`DELETE FROM audit_events WHERE kind = 'z'`, "a row claims a place that the log does not have, leaf 558"},
 		{"redacted by nobody's leave", `UPDATE audit_events SET redacted_at = 1 WHERE leaf = 4`, `UPDATE audit_events SET redacted_at = 0 WHERE leaf = 4`, "a row was redacted without an entry that permits it, leaf 4, event 5"},
 		{"an approval changed", `UPDATE approvals SET document = ` + blob("61"), `UPDATE approvals SET document = ` + blob(hex.EncodeToString(document)), "the record of an approval was changed, leaf 557"},
-		{"an approval under another event", `UPDATE approvals SET record = 3`, `UPDATE approvals SET record = (SELECT id FROM audit_events WHERE leaf = 557)`, "the record of an approval was changed, leaf 557"},
+		{"an approval under another event", `UPDATE approvals SET record = 3`, `UPDATE approvals SET record = (SELECT id FROM audit_events WHERE leaf = 557)`, "the record of an approval was removed, leaf 557"},
+		{"an approval's opening changed", `UPDATE approvals SET record_opening = registration_opening, registration_opening = record_opening`, `UPDATE approvals SET record_opening = registration_opening, registration_opening = record_opening`, "the record of an approval was changed, leaf 557"},
+		{"an approval by another registration", `UPDATE approvals SET registration = 3`, `UPDATE approvals SET registration = (SELECT id FROM audit_events WHERE leaf = 556)`, "an approval by a passkey that the log does not know, leaf 557"},
+		{"an approval's signature forgotten", `UPDATE approvals SET signature_hash = fingerprint`, `UPDATE approvals SET signature_hash = ` + blob(hex.EncodeToString(f.signature)), "the record of an approval was changed, leaf 557"},
+		{"another address", `UPDATE withdrawals SET address = address || 'x'`, `UPDATE withdrawals SET address = substr(address, 1, length(address) - 1)`, "a withdrawal is not what was approved, leaf 557"},
+		{"to be approved again", `UPDATE withdrawals SET state = 'requested'`, `UPDATE withdrawals SET state = 'approved' WHERE id <> 'wd_2'`, "a withdrawal that was approved is to be approved again, leaf 557"},
+		{"handed over, and the log knows nothing", `UPDATE withdrawals SET state = 'handed_over', handed_over_by = 'key_1', handed_over_key = 'payment-0001', handed_over_at = 1 WHERE id <> 'wd_2'`, `UPDATE withdrawals SET state = 'approved' WHERE id <> 'wd_2'`, "a hand-over that the log does not know, leaf 557"},
+		{"approved by nobody", `UPDATE withdrawals SET state = 'handed_over' WHERE id = 'wd_2'`, `UPDATE withdrawals SET state = 'requested' WHERE id = 'wd_2'`, "a withdrawal that nobody approved is to be paid, or was: wd_2"},
 		{"an approval removed", `CREATE TABLE kept AS SELECT * FROM approvals; DELETE FROM approvals`, `INSERT INTO approvals SELECT * FROM kept; DROP TABLE kept`, "the record of an approval was removed, leaf 557"},
 		{"an approval inserted", `INSERT INTO approvals (withdrawal_id, verification_id, document, fingerprint, signature_hash, created_at) SELECT 'wd_2', verification_id, document, fingerprint, signature_hash, created_at FROM approvals`,
 			`DELETE FROM approvals WHERE withdrawal_id = 'wd_2'`, "the record of an approval that the log does not know: wd_2"},
@@ -161,12 +212,11 @@ func TestAnApprovalThatProvesNothingIsFound(t *testing.T) {
 	f, _ := grown(t)
 	sum := sha256.Sum256([]byte("{}"))
 	f.update(func(tx *store.Tx) error {
-		record, err := tx.RecordAbout(store.Event{AccountID: "acc_1", Kind: "withdrawal.approved", OK: true, Data: map[string]string{"withdrawal": "wd_2", "fingerprint": hex.EncodeToString(sum[:])}},
-			func(opening [32]byte) [32]byte { return approval.ApprovalCommitment(opening, sum) })
+		account, err := tx.WithdrawalOwner("wd_2")
 		if err != nil {
 			return err
 		}
-		return tx.AddApproval("wd_2", "ver_1", []byte("{}"), sum[:], sum[:], record)
+		return f.approve(tx, account, "wd_2", []byte("{}"), sum, sum[:])
 	})
 	f.sequence()
 	if got := said(f.verify()); !strings.Contains(got, "an approval proves nothing, leaf 558") {
@@ -181,7 +231,7 @@ func TestALogMadeAnewIsFoundByAnOlderCheckpoint(t *testing.T) {
 	for _, forge := range []struct{ name, change, want string }{
 		{"a row edited", `UPDATE audit_events SET account_id = 'acc_other' WHERE leaf = 3`, "not the same log"},
 		{"a row removed", `DELETE FROM audit_events WHERE leaf = 3`, "not the same log"},
-		{"truncated", `DELETE FROM audit_events WHERE leaf > 400`, "the log is truncated: it has 401 entries, and a checkpoint that was given vouches for 557"},
+		{"truncated", `DELETE FROM audit_events WHERE leaf > 400`, "the log is truncated: it has 401 entries, and a checkpoint that was given vouches for 556"},
 		{"reordered", `UPDATE audit_events SET id = -id WHERE leaf = 4`, "not the same log"},
 	} {
 		t.Run(forge.name, func(t *testing.T) {

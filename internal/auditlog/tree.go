@@ -119,6 +119,16 @@ func (t *tree) write(entries [][]byte) error {
 	return nil
 }
 
+// nth is one entry of a bundle; false where it has fewer.
+func nth(bundle []byte, i int) ([]byte, bool) {
+	whole, ok := cut(bundle, i+1)
+	before, _ := cut(bundle, i)
+	if !ok {
+		return nil, false
+	}
+	return whole[len(before)+2:], true
+}
+
 // cut is the first width entries of a bundle; false where it has fewer.
 func cut(bundle []byte, width int) ([]byte, bool) {
 	at := 0

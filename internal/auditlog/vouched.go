@@ -3,7 +3,6 @@ package auditlog
 import (
 	"bytes"
 	"crypto/sha256"
-	"encoding/base64"
 	"encoding/hex"
 	"errors"
 	"fmt"
@@ -11,7 +10,6 @@ import (
 	"slices"
 
 	"countersign/approval"
-	"countersign/internal/secret"
 	"countersign/internal/store"
 )
 
@@ -26,22 +24,34 @@ var ends = map[string]string{
 	"withdrawal.expired":     store.Expired,
 }
 
+// vouches looks at what an event vouches for: it is to be there, and as the event left it.
+func (v *rowCheck) vouches(r *store.LogRow) error {
+	switch _, ended := ends[r.Kind]; {
+	case !r.OK:
+	case r.Kind == "withdrawal.approved":
+		there, err := v.tx.Recorded(r.ID)
+		if err == nil && !there && !v.removed(r) {
+			v.report.found(Finding{What: "the record of an approval was removed", Leaf: r.Leaf, ID: r.ID, Kind: r.Kind})
+		}
+		return err
+	case ended && r.RedactedAt.IsZero():
+		return v.ended(r)
+	}
+	return nil
+}
+
 // ended compares a withdrawal with the event that says how it ended: one that was made approved again would be paid twice, or although it
 // was stopped.
 func (v *rowCheck) ended(r *store.LogRow) error {
-	end, is := ends[r.Kind]
-	if !is || !r.OK {
-		return nil
-	}
 	data, err := parseObject([]byte(r.Data))
 	if err != nil {
 		v.report.found(Finding{What: "an event's data are none", Leaf: r.Leaf, ID: r.ID, Kind: r.Kind})
 		return nil
 	}
 	state, at, err := v.tx.HandedOver(data["withdrawal"])
-	switch {
+	switch end := ends[r.Kind]; {
 	case errors.Is(err, store.ErrNotFound):
-		if _, erased := v.erased[r.AccountID]; !erased && !v.permitted(r) {
+		if !v.removed(r) {
 			v.report.found(Finding{What: "a withdrawal was removed", Leaf: r.Leaf, ID: r.ID, Kind: r.Kind, Detail: data["withdrawal"]})
 		}
 	case err != nil:
@@ -52,48 +62,113 @@ func (v *rowCheck) ended(r *store.LogRow) error {
 	return nil
 }
 
-// approval compares the record of an approval with its event.
-func (v *rowCheck) approval(r *store.LogRow) error {
-	if r.Kind != "withdrawal.approved" || !r.OK {
-		return nil
-	}
-	data, err := parseObject([]byte(r.Data))
-	if err != nil {
-		v.report.found(Finding{What: "an event's data are none", Leaf: r.Leaf, ID: r.ID, Kind: r.Kind})
-		return nil
-	}
-	a, err := v.tx.ApprovalRow(data["withdrawal"])
+// event reads an event of this kind and account that the service wrote; nil if there is none. What has a place was compared with its leaf.
+func (v *rowCheck) event(id int64, kind, accountID string) (*store.LogRow, error) {
+	r, err := v.tx.LogEvent(id)
 	if errors.Is(err, store.ErrNotFound) {
-		if _, erased := v.erased[r.AccountID]; !erased && !v.permitted(r) {
-			v.report.found(Finding{What: "the record of an approval was removed", Leaf: r.Leaf, ID: r.ID, Kind: r.Kind, Detail: data["withdrawal"]})
-		}
-		return nil
+		return nil, nil
 	}
+	if err != nil || r.Kind != kind || !r.OK || r.AccountID != accountID {
+		return nil, err
+	}
+	if r.Leaf >= 0 || r.Leaf == store.Unsequenced && v.ours(r) {
+		return r, nil
+	}
+	return nil, nil
+}
+
+// approvals compares every record of an approval with its event, its passkey's, and its withdrawal; and looks for withdrawals that nobody
+// approved.
+func (v *rowCheck) approvals() error {
+	for after := ""; ; {
+		records, err := v.tx.ApprovalRows(after, page)
+		if err != nil {
+			return err
+		}
+		for i := range records {
+			a := &records[i]
+			after = a.WithdrawalID
+			if err := v.approval(a); err != nil {
+				return err
+			}
+		}
+		if len(records) < page {
+			break
+		}
+	}
+	unapproved, err := v.tx.Unapproved()
+	for _, id := range unapproved {
+		v.report.wrong("a withdrawal that nobody approved is to be paid, or was", "%s", id)
+	}
+	return err
+}
+
+func (v *rowCheck) approval(a *store.ApprovalRow) error {
+	r, err := v.event(a.Record.Event, "withdrawal.approved", a.AccountID)
 	if err != nil {
 		return err
 	}
-	v.approved++
-	sum := sha256.Sum256(a.Document)
-	subject := approval.ApprovalCommitment(r.Opening(), sum)
-	if !bytes.Equal(sum[:], a.Fingerprint) || hex.EncodeToString(sum[:]) != data["fingerprint"] || !bytes.Equal(subject[:], r.Subject) || a.Record != r.ID || a.AccountID != r.AccountID {
-		v.report.found(Finding{What: "the record of an approval was changed", Leaf: r.Leaf, ID: r.ID, Kind: r.Kind, Detail: data["withdrawal"]})
+	if r == nil {
+		v.report.wrong("the record of an approval that the log does not know", "%s", a.WithdrawalID)
 		return nil
 	}
-	if _, err := v.proofs.Verify(a.Document); err != nil {
-		v.report.found(Finding{What: "an approval proves nothing", Leaf: r.Leaf, ID: r.ID, Kind: r.Kind, Detail: fmt.Sprintf("%s: %v", data["withdrawal"], err)})
+	found := func(what, detail string, args ...any) {
+		v.report.found(Finding{What: what, Leaf: r.Leaf, ID: r.ID, Kind: r.Kind, Detail: a.WithdrawalID + fmt.Sprintf(detail, args...)})
+	}
+	sum := sha256.Sum256(a.Document)
+	if !bytes.Equal(sum[:], a.Fingerprint) || !bytes.Equal(Recorded(a.Record, sum), r.Subject) {
+		found("the record of an approval was changed", "")
+		return nil
+	}
+	proved, err := v.proofs.Verify(a.Document)
+	if err != nil {
+		found("an approval proves nothing", ": %v", err)
 		return nil
 	}
 	doc, err := approval.Parse(a.Document)
 	if err != nil {
 		return err
 	}
-	if doc.Passkey != nil {
-		known, err := About(v.tx, v.keys, a.Registration, "passkey.created", a.AccountID, Credential(a.AccountID, doc.Passkey))
+	var signature string
+	if p := doc.Passkey; p != nil {
+		signature = p.Signature
+		event, err := v.event(a.Registration.Event, "passkey.created", a.AccountID)
 		if err != nil {
 			return err
 		}
-		if _, erased := v.erased[a.AccountID]; !known && !erased {
-			v.report.found(Finding{What: "an approval by a passkey that the log does not know", Leaf: r.Leaf, ID: r.ID, Kind: r.Kind, Detail: data["withdrawal"]})
+		if event == nil || !bytes.Equal(event.Subject, Registered(a.Registration, a.AccountID, p)) {
+			found("an approval by a passkey that the log does not know", "")
+			return nil
+		}
+	} else {
+		signature = doc.Codes.Signature
+	}
+	w, err := v.tx.Withdrawal(a.AccountID, a.WithdrawalID)
+	if err != nil {
+		return err
+	}
+	raw, err := decode(signature)
+	if hash := sha256.Sum256(raw); err != nil || !bytes.Equal(hash[:], a.SignatureHash) {
+		found("the record of an approval was changed", ": the hash of its signature")
+		return nil
+	}
+	d := proved.Details
+	is := approval.Details{Withdrawal: w.ID, Account: w.AccountID, RelyingParty: d.RelyingParty, Asset: w.Asset, Network: w.Network, Address: w.Address, Memo: w.Memo, Amount: w.Amount, Fee: w.Fee,
+		Expires: approval.FormatTime(w.ExpiresAt)}
+	switch {
+	case is != d || w.ApprovedWay != proved.Way:
+		found("a withdrawal is not what was approved", "")
+		return nil
+	case w.State == store.Requested:
+		found("a withdrawal that was approved is to be approved again", "")
+		return nil
+	case w.State == store.HandedOver:
+		known, err := v.handedOver(w)
+		if err != nil {
+			return err
+		}
+		if !known {
+			found("a hand-over that the log does not know", ": look whether it was paid, and how often")
 			return nil
 		}
 	}
@@ -101,30 +176,12 @@ func (v *rowCheck) approval(r *store.LogRow) error {
 	return nil
 }
 
-// About tells whether an event is one of this service's, which nobody can write without the master key, of this kind and account, done, and
-// about this subject. Where keys is nil it takes the database's word for whose it is.
-func About(tx *store.Tx, keys *secret.Keys, event int64, kind, accountID string, subject func(opening [32]byte) [32]byte) (bool, error) {
-	r, err := tx.LogEvent(event)
-	if errors.Is(err, store.ErrNotFound) {
-		return false, nil
-	}
-	if err != nil {
+func (v *rowCheck) handedOver(w *store.Withdrawal) (bool, error) {
+	r, err := v.event(w.HandedOverEvent, "withdrawal.handed_over", w.AccountID)
+	if err != nil || r == nil || !r.At.Equal(w.HandedOverAt) {
 		return false, err
 	}
-	want := subject(r.Opening())
-	return (keys == nil || r.Ours(keys)) && r.Kind == kind && r.OK && r.AccountID == accountID && bytes.Equal(r.Subject, want[:]), nil
-}
-
-// Credential is the subject of the event by which the passkey of an approval came, one that was parsed.
-func Credential(accountID string, p *approval.PasskeyEvidence) func(opening [32]byte) [32]byte {
-	return func(opening [32]byte) [32]byte {
-		id, errID := base64.RawURLEncoding.DecodeString(p.CredentialID)
-		key, errKey := base64.RawURLEncoding.DecodeString(p.PublicKey)
-		if errors.Join(errID, errKey) != nil {
-			return [32]byte{}
-		}
-		return approval.CredentialCommitment(opening, accountID, p.RelyingParty, id, key)
-	}
+	return v.keys == nil || slices.ContainsFunc(HandedOver(v.keys, w.ID, w.HandedOverBy, w.HandedOverKey), func(subject []byte) bool { return bytes.Equal(subject, r.Subject) }), nil
 }
 
 // passkeys compares the passkeys with the events of their creation and their end: who has the database could put one of his own into
@@ -149,14 +206,12 @@ func (v *rowCheck) passkeys() error {
 		}
 		for _, p := range passkeys {
 			account, id = p.AccountID, p.ID
-			known, err := About(v.tx, v.keys, p.Registration, "passkey.created", p.AccountID, func(opening [32]byte) [32]byte {
-				return approval.CredentialCommitment(opening, p.AccountID, p.RPID, p.CredentialID, p.PublicKey)
-			})
+			event, err := v.event(p.Registration.Event, "passkey.created", p.AccountID)
 			name := p.AccountID + " " + p.ID
 			switch {
 			case err != nil:
 				return err
-			case !known:
+			case event == nil || !bytes.Equal(event.Subject, credential(p.Registration, p.AccountID, p.RPID, p.CredentialID, p.PublicKey)):
 				v.report.wrong("a passkey that the log does not know", "%s", name)
 			case ended["passkey.deleted"][name]:
 				v.report.wrong("a passkey that was deleted is there again", "%s", name)
@@ -243,66 +298,6 @@ func (v *rowCheck) apiKeys() error {
 		}
 		if len(keys) < page {
 			return nil
-		}
-	}
-}
-
-// approvals looks for records of approvals of which the log knows nothing.
-func (v *rowCheck) approvals() error {
-	n, err := v.tx.CountApprovals()
-	if err != nil || n == v.approved {
-		return err
-	}
-	for after := ""; ; {
-		records, err := v.tx.ApprovalRows(after, page)
-		if err != nil {
-			return err
-		}
-		for _, a := range records {
-			after = a.WithdrawalID
-			known, err := v.knows(&a)
-			if err != nil {
-				return err
-			}
-			if !known {
-				v.report.wrong("the record of an approval that the log does not know", "%s", a.WithdrawalID)
-				continue
-			}
-			// Where the event with its fingerprint was redacted, the document itself is left to ask.
-			sum := sha256.Sum256(a.Document)
-			proved, err := v.proofs.Verify(a.Document)
-			switch {
-			case err != nil:
-				v.report.wrong("an approval proves nothing", "%s: %v", a.WithdrawalID, err)
-			case !bytes.Equal(sum[:], a.Fingerprint) || proved.Details.Withdrawal != a.WithdrawalID || proved.Details.Account != a.AccountID:
-				v.report.wrong("the record of an approval was changed", "%s", a.WithdrawalID)
-			}
-		}
-		if len(records) < page {
-			return nil
-		}
-	}
-}
-
-// knows tells whether there is an event of an approval, or one that was redacted and may be it.
-func (v *rowCheck) knows(a *store.ApprovalRow) (bool, error) {
-	for after := int64(0); ; {
-		rows, err := v.tx.EventsOfAccount(a.AccountID, after, page)
-		if err != nil {
-			return false, err
-		}
-		for i := range rows {
-			r := &rows[i]
-			after = r.ID
-			if r.Kind != "withdrawal.approved" {
-				continue
-			}
-			if data, err := parseObject([]byte(r.Data)); err == nil && data["withdrawal"] == a.WithdrawalID || !r.RedactedAt.IsZero() {
-				return true, nil
-			}
-		}
-		if len(rows) < page {
-			return false, nil
 		}
 	}
 }

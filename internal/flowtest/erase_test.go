@@ -331,7 +331,7 @@ func TestWhatWasBegunBeforeAnErasureComesToNothing(t *testing.T) {
 	}
 }
 
-// The events with their fingerprints are redacted, and the records of approvals stay: these are asked themselves.
+// The events are redacted, and the records of approvals stay, with what opens what the tree has of them.
 func TestAnErasedAccountsApprovalsAreStillVerified(t *testing.T) {
 	t.Parallel()
 	k := testkit.New(t)
@@ -349,7 +349,7 @@ func TestAnErasedAccountsApprovalsAreStillVerified(t *testing.T) {
 	found := func(want string) {
 		t.Helper()
 		r, err := auditlog.Verify(t.Context(), k.App.DB, k.App.Engine.Keys, auditlog.Options{})
-		if err != nil || len(r.Findings) != 1 || !strings.HasPrefix(r.Findings[0].String(), want+": "+w.ID) {
+		if err != nil || len(r.Findings) != 1 || !strings.HasPrefix(r.Findings[0].String(), want) || !strings.Contains(r.Findings[0].String(), w.ID) {
 			t.Errorf("want %q: %+v, %v", want, r, err)
 		}
 	}
@@ -357,7 +357,7 @@ func TestAnErasedAccountsApprovalsAreStillVerified(t *testing.T) {
 	k.Exec(`UPDATE approvals SET document = (SELECT document FROM approvals WHERE withdrawal_id = $1), fingerprint = (SELECT fingerprint FROM approvals WHERE withdrawal_id = $1) WHERE withdrawal_id = $2`, other.ID, w.ID)
 	found("the record of an approval was changed")
 	k.Exec(`UPDATE approvals SET document = `+k.Bytes(`replace(`+k.Text("document")+`, $1, $2)`)+` WHERE withdrawal_id = $3`, testkit.Tron, testkit.Tron[:20]+"X"+testkit.Tron[21:], w.ID)
-	found("an approval proves nothing")
+	found("the record of an approval was changed")
 	k.Exec(`UPDATE approvals SET document = (SELECT document FROM kept), fingerprint = (SELECT fingerprint FROM kept) WHERE withdrawal_id = $1`, w.ID)
 	sound(k)
 }

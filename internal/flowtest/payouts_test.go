@@ -281,9 +281,8 @@ func TestWhatWasEditedInTheDatabaseIsNotHandedOver(t *testing.T) {
 	forged := approved(c, "40")
 	k.Exec(`UPDATE approvals SET registration = (SELECT registration FROM approvals WHERE withdrawal_id = $1) WHERE withdrawal_id = $2`, byCodes.ID, forged.ID)
 	p.HandOver(forged.ID, "payment-"+forged.ID, p.Details(forged.ID)).Refused("approval_invalid")
-	k.Exec(`UPDATE audit_events SET account_id = $1 WHERE kind = 'passkey.created'`, "acc_other")
 	// The event of another approval under this one: of what was recorded, not a byte may differ.
-	k.Exec(`UPDATE audit_events SET account_id = $1 WHERE kind = 'passkey.created'`, c.ID)
+	k.Exec(`DROP INDEX approvals_by_record`)
 	record := k.Query(`SELECT record FROM approvals WHERE withdrawal_id = $1`, mine.ID)[0]
 	k.Exec(`UPDATE approvals SET record = (SELECT record FROM approvals WHERE withdrawal_id = $1) WHERE withdrawal_id = $2`, forged.ID, mine.ID)
 	p.HandOver(mine.ID, "payment-0001", p.Details(mine.ID)).Refused("approval_invalid")
@@ -295,6 +294,38 @@ func TestWhatWasEditedInTheDatabaseIsNotHandedOver(t *testing.T) {
 	p.HandOver(mine.ID, "payment-0001", p.Details(mine.ID)).Refused("approval_invalid")
 	k.Exec(`UPDATE audit_events SET account_id = $1 WHERE kind = 'passkey.created'`, c.ID)
 	p.HandOver(mine.ID, "payment-0001", p.Details(mine.ID)).OK()
+}
+
+// Idempotency keys can be guessed. A row that says that a withdrawal was taken under one has nothing paid, once more or at all: the log does
+// not say so.
+func TestAHandOverThatWasWrittenIntoTheDatabaseIsNotAnsweredAgain(t *testing.T) {
+	t.Parallel()
+	k := testkit.New(t)
+	c, p := k.Full(), k.Payout()
+	w, unproven := approved(c, "20"), c.Withdraw("26")
+	details := p.Details(w.ID)
+	p.HandOver(w.ID, "payment-0001", details).OK()
+	k.Exec(`UPDATE withdrawals SET handed_over_key = 'payment-0002' WHERE id = $1`, w.ID)
+	p.HandOver(w.ID, "payment-0002", details).Refused("approval_invalid")
+	if r, err := auditlog.Verify(t.Context(), k.App.DB, k.Keys, auditlog.Options{}); err != nil || len(r.Findings) != 1 || !strings.Contains(r.Findings[0].String(), "a hand-over that the log does not know") {
+		t.Errorf("%+v, %v", r, err)
+	}
+	k.Exec(`UPDATE withdrawals SET handed_over_key = 'payment-0001' WHERE id = $1`, w.ID)
+	sound(k)
+	k.Exec(`UPDATE withdrawals SET state = 'approved', hand_over_until = $1 WHERE id = $2`, k.Clock.Now().Add(time.Hour).UnixMilli(), unproven.ID)
+	forged := p.Details(unproven.ID)
+	event := k.Query(`SELECT handed_over_event FROM withdrawals WHERE id = $1`, w.ID)[0]
+	k.Exec(`UPDATE withdrawals SET state = 'handed_over', handed_over_by = $1, handed_over_key = 'payment-0003', handed_over_at = 1, handed_over_event = `+event+` WHERE id = $2`, p.ID, unproven.ID)
+	p.HandOver(unproven.ID, "payment-0003", forged).Refused("approval_invalid")
+	if r, err := auditlog.Verify(t.Context(), k.App.DB, k.Keys, auditlog.Options{}); err != nil || len(r.Findings) != 1 || !strings.Contains(r.Findings[0].String(), unproven.ID) {
+		t.Errorf("%+v, %v", r, err)
+	}
+	// The true one is answered as often as it is asked for, though its events were redacted and the master key that wrote them is gone.
+	p.HandOver(w.ID, "payment-0001", details).OK()
+	k.Exec(`UPDATE audit_events SET salt = NULL, session_id = '', browser = '', address = '', data = '{}', internal = '', redacted_at = 1 WHERE leaf >= 0`)
+	p.HandOver(w.ID, "payment-0001", details).OK()
+	k.Exec(`UPDATE log_state SET checkpoint = replace(checkpoint, '/1 ', '/1 A')`)
+	p.HandOver(w.ID, "payment-0001", details).Refused("approval_invalid")
 }
 
 // Somebody who has the database can make a withdrawal look as if nobody had taken it; the log tells.

@@ -35,20 +35,23 @@ func (tx *Tx) Record(e Event) error {
 	if err != nil {
 		return err
 	}
+	row.MAC = row.mac(tx.keys)
 	return tx.surely(insertEvent, row.inserted()...)
 }
 
-// RecordAbout records an event that an approval is to show, and returns its id. subject is what it is about, as a commitment that the
-// opening opens.
-func (tx *Tx) RecordAbout(e Event, subject func(opening [32]byte) [32]byte) (id int64, err error) {
+// RecordAbout records an event that something in the database refers to. subject is what it is about, as a commitment that the opening
+// opens.
+func (tx *Tx) RecordAbout(e Event, subject func(opening [32]byte) [32]byte) (ref Ref, err error) {
 	row, err := tx.logRow(e)
 	if err != nil {
-		return 0, err
+		return Ref{}, err
 	}
-	commitment := subject(row.Opening())
+	opening := row.opening()
+	commitment := subject(opening)
 	row.Subject = commitment[:]
 	row.MAC = row.mac(tx.keys)
-	return id, tx.row([]any{&id}, insertEvent+` RETURNING id`, row.inserted()...)
+	ref.Opening = opening[:]
+	return ref, tx.row([]any{&ref.Event}, insertEvent+` RETURNING id`, row.inserted()...)
 }
 
 const eventColumns = `id, account_id, kind, ok, at, session_id, browser, address, data, internal, operator_id`

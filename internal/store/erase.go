@@ -23,7 +23,7 @@ var erasures = []string{
 	`DELETE FROM attempts WHERE id IN (SELECT id FROM attempts WHERE account_id = $1 LIMIT $2)`,
 	`DELETE FROM tickets WHERE id IN (SELECT id FROM tickets WHERE account_id = $1 LIMIT $2)`,
 	`UPDATE recordings SET ticket_id = '', delete_at = 1 WHERE id IN (SELECT id FROM recordings WHERE account_id = $1 AND delete_at > 1 LIMIT $2)`,
-	`UPDATE withdrawals SET label = '' WHERE id IN (SELECT id FROM withdrawals WHERE account_id = $1 AND label <> '' LIMIT $2)`,
+	`UPDATE withdrawals SET label = '', approved_name = '' WHERE id IN (SELECT id FROM withdrawals WHERE account_id = $1 AND (label <> '' OR approved_name <> '') LIMIT $2)`,
 }
 
 // redact takes out of an event what its commitment hides, and the commitment's key: what is left is what the tree has of it. It has to
@@ -90,10 +90,10 @@ func (tx *Tx) RemoveWithdrawals(before time.Time, after string, limit int) (remo
 		return 0, "", err
 	}
 	last := ids[len(ids)-1]
-	if err := tx.run(`DELETE FROM approvals WHERE withdrawal_id IN (SELECT id FROM withdrawals WHERE id > $1 AND id <= $2 AND state NOT IN ('requested', 'approved') AND decided_at < $3)`, after, last, millis(before)); err != nil {
+	if err := tx.run(`DELETE FROM approvals WHERE withdrawal_id IN (SELECT id FROM withdrawals WHERE id > $1 AND id <= $2 AND state NOT IN ('requested', 'approved') AND decided_at < $3 AND handed_over_at < $3)`, after, last, millis(before)); err != nil {
 		return 0, "", err
 	}
-	removed, err = tx.affect(`DELETE FROM withdrawals WHERE id > $1 AND id <= $2 AND state NOT IN ('requested', 'approved') AND decided_at < $3`, after, last, millis(before))
+	removed, err = tx.affect(`DELETE FROM withdrawals WHERE id > $1 AND id <= $2 AND state NOT IN ('requested', 'approved') AND decided_at < $3 AND handed_over_at < $3`, after, last, millis(before))
 	if len(ids) == limit {
 		next = last
 	}

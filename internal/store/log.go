@@ -66,7 +66,6 @@ func (tx *Tx) logRow(e Event) (*LogRow, error) {
 	}
 	row := &LogRow{AccountID: e.AccountID, Kind: e.Kind, OK: e.OK, At: tx.Now, SessionID: e.SessionID, Browser: e.Browser, Address: e.Address, Data: data, Internal: e.Internal,
 		OperatorID: e.OperatorID, Salt: secret.Random(saltSize)}
-	row.MAC = row.mac(tx.keys)
 	return row, nil
 }
 
@@ -96,8 +95,8 @@ func (r *LogRow) Commitment() [32]byte {
 	return [32]byte(h.Sum(nil))
 }
 
-// Opening opens the commitment to the event's subject, and nothing else of the event.
-func (r *LogRow) Opening() [32]byte {
+// opening opens the commitment to the event's subject, and nothing else of the event.
+func (r *LogRow) opening() [32]byte {
 	h := hmac.New(sha256.New, r.Salt)
 	h.Write([]byte(openingLabel))
 	return [32]byte(h.Sum(nil))
@@ -117,6 +116,11 @@ func (r *LogRow) Ours(keys *secret.Keys) bool {
 		}
 	}
 	return false
+}
+
+// Blank tells whether nothing is left of what a redaction takes.
+func (r *LogRow) Blank() bool {
+	return r.SessionID == "" && r.Browser == "" && r.Address == "" && r.Data == "{}" && r.Internal == "" && len(r.Salt) == 0
 }
 
 // AppendObject writes names and values, in turn and already in order, as an RFC 8785 object of strings.
@@ -279,10 +283,10 @@ func (tx *Tx) CountEvents() (n int64, err error) {
 	return n, tx.row([]any{&n}, `SELECT count(*) FROM audit_events`)
 }
 
-// EndsOfWithdrawals reads the events that say how an account's withdrawals ended. They have an index of their own: among them a hand-over
-// looks, while others wait for the writer.
-func (tx *Tx) EndsOfWithdrawals(accountID string) ([]LogRow, error) {
-	return rows(tx, (*LogRow).fields, `SELECT `+logColumns+` FROM audit_events `+tx.byIndex("audit_events_of_ends")+`WHERE account_id = $1 AND kind IN ('withdrawal.handed_over', 'withdrawal.declined', 'withdrawal.cancelled', 'withdrawal.expired') ORDER BY id`, accountID)
+// EndsOfWithdrawals reads the events, newer than the one named, that say how an account's withdrawals ended. They have an index of their
+// own: among them a hand-over looks, while others wait for the writer.
+func (tx *Tx) EndsOfWithdrawals(accountID string, after int64) ([]LogRow, error) {
+	return rows(tx, (*LogRow).fields, `SELECT `+logColumns+` FROM audit_events `+tx.byIndex("audit_events_of_ends")+`WHERE account_id = $1 AND id > $2 AND kind IN ('withdrawal.handed_over', 'withdrawal.declined', 'withdrawal.cancelled', 'withdrawal.expired') ORDER BY id`, accountID, after)
 }
 
 // Tile reads a tile: of hashes from level 0 on, of entries at level -1. ErrNotFound where there is none.
@@ -301,32 +305,48 @@ func (tx *Tx) PutTile(level int, number int64, width int, data []byte) error {
 		level, number, width, data)
 }
 
-// ApprovalRow is the record of an approval, with what the log says of it.
+// Ref refers to an event, and opens its subject (32 bytes). It is kept where the event is needed, and so outlives the event's salt: an
+// approval shows what was recorded of it though the account was erased.
+type Ref struct {
+	Event   int64 // 0 for none
+	Opening []byte
+}
+
+// ApprovalRow is the record of an approval, with where the log has it.
 type ApprovalRow struct {
-	WithdrawalID, AccountID string
-	Document, Fingerprint   []byte
-	Registration, Record    int64 // events: the passkey's creation, 0 for codes, and the approval itself
+	WithdrawalID, AccountID              string
+	Document, Fingerprint, SignatureHash []byte
+	Record, Registration                 Ref // the event of the approval itself, and that of the passkey's creation; none for codes
 }
 
 func (a *ApprovalRow) fields() []any {
-	return []any{&a.WithdrawalID, &a.AccountID, &a.Document, &a.Fingerprint, &a.Registration, &a.Record}
+	return []any{&a.WithdrawalID, &a.AccountID, &a.Document, &a.Fingerprint, &a.SignatureHash, &a.Record.Event, &a.Record.Opening, &a.Registration.Event, &a.Registration.Opening}
 }
+
+const approvalColumns = `a.withdrawal_id, w.account_id, a.document, a.fingerprint, a.signature_hash, a.record, a.record_opening, a.registration, a.registration_opening
+	FROM approvals a JOIN withdrawals w ON w.id = a.withdrawal_id `
 
 // ApprovalRows reads records of approvals in the order of their withdrawals' ids, after the one named; "" begins.
 func (tx *Tx) ApprovalRows(after string, limit int) ([]ApprovalRow, error) {
-	return rows(tx, (*ApprovalRow).fields, `SELECT a.withdrawal_id, w.account_id, a.document, a.fingerprint, a.registration, a.record FROM approvals a JOIN withdrawals w ON w.id = a.withdrawal_id
-		WHERE a.withdrawal_id > $1 ORDER BY a.withdrawal_id LIMIT $2`, after, limit)
+	return rows(tx, (*ApprovalRow).fields, `SELECT `+approvalColumns+`WHERE a.withdrawal_id > $1 ORDER BY a.withdrawal_id LIMIT $2`, after, limit)
 }
 
-// CountApprovals tells how many there are.
-func (tx *Tx) CountApprovals() (n int64, err error) {
-	return n, tx.row([]any{&n}, `SELECT count(*) FROM approvals`)
+// Recorded tells whether there is the record of an approval that refers to an event.
+func (tx *Tx) Recorded(event int64) (bool, error) {
+	var n int
+	return n > 0, tx.row([]any{&n}, `SELECT count(*) FROM approvals WHERE record = $1 AND record > 0`, event)
+}
+
+// Unapproved are withdrawals, 100 at most, that are approved or handed over though there is no record of an approval.
+func (tx *Tx) Unapproved() ([]string, error) {
+	return rows(tx, func(id *string) []any { return []any{id} },
+		`SELECT id FROM withdrawals w WHERE state IN ('approved', 'handed_over') AND NOT EXISTS (SELECT 1 FROM approvals a WHERE a.withdrawal_id = w.id) LIMIT 100`)
 }
 
 // ApprovalRow reads one of them.
 func (tx *Tx) ApprovalRow(withdrawalID string) (*ApprovalRow, error) {
 	var a ApprovalRow
-	return &a, tx.row(a.fields(), `SELECT a.withdrawal_id, w.account_id, a.document, a.fingerprint, a.registration, a.record FROM approvals a JOIN withdrawals w ON w.id = a.withdrawal_id WHERE a.withdrawal_id = $1`, withdrawalID)
+	return &a, tx.row(a.fields(), `SELECT `+approvalColumns+`WHERE a.withdrawal_id = $1`, withdrawalID)
 }
 
 // PasskeyRow is of a passkey what the log vouches for.
@@ -334,24 +354,24 @@ type PasskeyRow struct {
 	AccountID, ID, RPID     string
 	CredentialID, PublicKey []byte
 	SuspendedAt             time.Time
-	Registration            int64 // the event of its creation
+	Registration            Ref // the event of its creation
 }
 
 // PasskeyRows reads passkeys by their accounts and ids, after the one named; "" begins.
 func (tx *Tx) PasskeyRows(accountID, id string, limit int) ([]PasskeyRow, error) {
 	return rows(tx, func(p *PasskeyRow) []any {
-		return []any{&p.AccountID, &p.ID, &p.RPID, &p.CredentialID, &p.PublicKey, at{&p.SuspendedAt}, &p.Registration}
-	}, `SELECT account_id, id, rp_id, credential_id, public_key, suspended_at, registration FROM passkeys WHERE (account_id, id) > ($1, $2) ORDER BY account_id, id LIMIT $3`, accountID, id, limit)
+		return []any{&p.AccountID, &p.ID, &p.RPID, &p.CredentialID, &p.PublicKey, at{&p.SuspendedAt}, &p.Registration.Event, &p.Registration.Opening}
+	}, `SELECT account_id, id, rp_id, credential_id, public_key, suspended_at, registration, registration_opening FROM passkeys WHERE (account_id, id) > ($1, $2) ORDER BY account_id, id LIMIT $3`, accountID, id, limit)
 }
 
 // SetRegistration notes by which event a passkey came.
-func (tx *Tx) SetRegistration(accountID, passkeyID string, event int64) error {
-	return tx.surely(`UPDATE passkeys SET registration = $3 WHERE account_id = $1 AND id = $2`, accountID, passkeyID, event)
+func (tx *Tx) SetRegistration(accountID, passkeyID string, event Ref) error {
+	return tx.surely(`UPDATE passkeys SET registration = $3, registration_opening = $4 WHERE account_id = $1 AND id = $2`, accountID, passkeyID, event.Event, event.Opening)
 }
 
 // SetApprovalRegistration notes by which event the passkey came that approved.
 func (tx *Tx) SetApprovalRegistration(withdrawalID string, credentialID []byte) error {
-	return tx.run(`UPDATE approvals SET registration = (SELECT registration FROM passkeys WHERE credential_id = $2) WHERE withdrawal_id = $1`, withdrawalID, credentialID)
+	return tx.run(`UPDATE approvals SET registration = p.registration, registration_opening = p.registration_opening FROM passkeys p WHERE approvals.withdrawal_id = $1 AND p.credential_id = $2`, withdrawalID, credentialID)
 }
 
 // Aside runs fn in a transaction that takes no part in what updates settle between them: on PostgreSQL in REPEATABLE READ on a

@@ -39,17 +39,19 @@ type Withdrawal struct {
 	HandedOverAt   time.Time
 	HandedOverBy   string // an API key's id
 	HandedOverKey  string // the idempotency key under which it was taken
-	Fingerprint    []byte // of the approval; nil if there is none
-	SignatureHash  []byte
+	// HandedOverEvent is the event of it, 0 before.
+	HandedOverEvent int64
+	Fingerprint     []byte // of the approval; nil if there is none
+	SignatureHash   []byte
 }
 
 const withdrawalColumns = `w.id, w.account_id, w.idempotency_key, w.request_hash, w.state, w.asset, w.network, w.address, w.memo, w.amount, w.fee, w.address_known, w.label,
-	w.requested_at, w.expires_at, w.decided_at, w.waits_until, w.approved_way, w.approved_name, coalesce(a.created_at, 0), w.hand_over_until, w.handed_over_at, w.handed_over_by, w.handed_over_key, a.fingerprint, a.signature_hash
+	w.requested_at, w.expires_at, w.decided_at, w.waits_until, w.approved_way, w.approved_name, coalesce(a.created_at, 0), w.hand_over_until, w.handed_over_at, w.handed_over_by, w.handed_over_key, w.handed_over_event, a.fingerprint, a.signature_hash
 	FROM withdrawals w LEFT JOIN approvals a ON a.withdrawal_id = w.id`
 
 func (w *Withdrawal) fields() []any {
 	return []any{&w.ID, &w.AccountID, &w.IdempotencyKey, &w.RequestHash, &w.State, &w.Asset, &w.Network, &w.Address, &w.Memo, &w.Amount, &w.Fee, &w.AddressKnown, &w.Label,
-		at{&w.RequestedAt}, at{&w.ExpiresAt}, at{&w.DecidedAt}, at{&w.WaitsUntil}, &w.ApprovedWay, &w.ApprovedName, at{&w.ApprovedAt}, at{&w.HandOverUntil}, at{&w.HandedOverAt}, &w.HandedOverBy, &w.HandedOverKey, &w.Fingerprint, &w.SignatureHash}
+		at{&w.RequestedAt}, at{&w.ExpiresAt}, at{&w.DecidedAt}, at{&w.WaitsUntil}, &w.ApprovedWay, &w.ApprovedName, at{&w.ApprovedAt}, at{&w.HandOverUntil}, at{&w.HandedOverAt}, &w.HandedOverBy, &w.HandedOverKey, &w.HandedOverEvent, &w.Fingerprint, &w.SignatureHash}
 }
 
 func (tx *Tx) addressIndex(network, address string) []byte {
@@ -124,9 +126,9 @@ func (tx *Tx) WithdrawalByHandOver(apiKey, key string) (*Withdrawal, error) {
 }
 
 // HandOver moves an approved withdrawal to handed_over, once: false if it is not approved, or its time is over.
-func (tx *Tx) HandOver(id, apiKey, key string) (bool, error) {
-	return tx.once(`UPDATE withdrawals SET state = 'handed_over', handed_over_at = $2, handed_over_by = $3, handed_over_key = $4 WHERE id = $1 AND state = 'approved' AND hand_over_until > $2`,
-		id, millis(tx.Now), apiKey, key)
+func (tx *Tx) HandOver(id, apiKey, key string, event int64) (bool, error) {
+	return tx.once(`UPDATE withdrawals SET state = 'handed_over', handed_over_at = $2, handed_over_by = $3, handed_over_key = $4, handed_over_event = $5 WHERE id = $1 AND state = 'approved' AND hand_over_until > $2`,
+		id, millis(tx.Now), apiKey, key, event)
 }
 
 // HandedOver reads what a withdrawal's row says of its state, and of when it was handed over.
@@ -146,9 +148,9 @@ func (tx *Tx) MoveWithdrawal(id, from, to, way, name string) (bool, error) {
 }
 
 // AddApproval keeps the record of an approval; ErrExists if the withdrawal has one.
-func (tx *Tx) AddApproval(withdrawalID, verificationID string, document, fingerprint, signatureHash []byte, record int64) error {
-	return tx.add(`INSERT INTO approvals (withdrawal_id, verification_id, document, fingerprint, signature_hash, record, created_at) VALUES ($1, $2, $3, $4, $5, $6, $7)`,
-		withdrawalID, verificationID, document, fingerprint, signatureHash, record, millis(tx.Now))
+func (tx *Tx) AddApproval(withdrawalID, verificationID string, document, fingerprint, signatureHash []byte, record Ref) error {
+	return tx.add(`INSERT INTO approvals (withdrawal_id, verification_id, document, fingerprint, signature_hash, record, record_opening, created_at) VALUES ($1, $2, $3, $4, $5, $6, $7, $8)`,
+		withdrawalID, verificationID, document, fingerprint, signatureHash, record.Event, record.Opening, millis(tx.Now))
 }
 
 // UsedAddress tells when a withdrawal to this address and memo was last approved; ErrNotFound if never.

@@ -193,7 +193,8 @@ func (s *Service) record(tx *store.Tx, c *verification.Completed, w *store.Withd
 	if doc.Codes, err = approval.SignCodes(key, id, canonical, factors, tx.Now); err != nil {
 		return doc, nil, err
 	}
-	return doc, []byte(doc.Codes.Signature), nil
+	signature, err = base64.RawURLEncoding.DecodeString(doc.Codes.Signature)
+	return doc, signature, err
 }
 
 // book takes the amount off the balance that the business has told (Amount.Sub), or gives it back (Amount.Add). It does

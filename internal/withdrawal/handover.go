@@ -202,7 +202,7 @@ func (s *Service) consume(tx *store.Tx, apiKey *store.APIKey, key string, w *sto
 	}
 	switch {
 	case again:
-		return nil
+		return s.taken(tx, w, apiKey, key, approved)
 	case w.State != store.Approved:
 		return refusal.New("withdrawal_not_approved", "This withdrawal is "+w.State+" and is not to be paid.").With("state", w.State)
 	case !w.HandOverUntil.After(tx.Now):
@@ -214,21 +214,42 @@ func (s *Service) consume(tx *store.Tx, apiKey *store.APIKey, key string, w *sto
 	if err := s.ended(tx, w); err != nil {
 		return err
 	}
-	ok, err := tx.HandOver(w.ID, apiKey.ID, key)
+	event, err := tx.RecordAbout(store.Event{AccountID: w.AccountID, Kind: "withdrawal.handed_over", OK: true, Internal: apiKey.ID,
+		Data: map[string]string{"withdrawal": w.ID, "asset": w.Asset, "amount": w.Amount, "by": "payout"}},
+		func([32]byte) [32]byte { return [32]byte(auditlog.HandedOver(s.Engine.Keys, w.ID, apiKey.ID, key)[0]) })
 	if err != nil {
 		return err
 	}
-	if !ok {
-		return errors.New("a withdrawal that was read as approved is not")
+	ok, err := tx.HandOver(w.ID, apiKey.ID, key, event.Event)
+	if err == nil && !ok {
+		err = errors.New("a withdrawal that was read as approved is not")
 	}
-	return tx.Record(store.Event{AccountID: w.AccountID, Kind: "withdrawal.handed_over", OK: true, Internal: apiKey.ID,
-		Data: map[string]string{"withdrawal": w.ID, "asset": w.Asset, "amount": w.Amount, "by": "payout"}})
+	return err
+}
+
+// taken asks the log whether this API key took a withdrawal under this idempotency key: a row that says so is anybody's who has the
+// database, and would have it paid once more.
+func (s *Service) taken(tx *store.Tx, w *store.Withdrawal, apiKey *store.APIKey, key string, approved []byte) error {
+	for _, subject := range auditlog.HandedOver(s.Engine.Keys, w.ID, apiKey.ID, key) {
+		ok, err := auditlog.About(tx, s.Engine.Keys, w.HandedOverEvent, "withdrawal.handed_over", w.AccountID, subject)
+		if err != nil {
+			return err
+		}
+		if ok {
+			return s.genuine(tx, w, approved)
+		}
+	}
+	return errNotGenuine
 }
 
 // ended refuses what has ended by the word of an event, whatever its row says by now: whoever made it approved again would have it paid
 // twice, or paid although it was stopped.
 func (s *Service) ended(tx *store.Tx, w *store.Withdrawal) error {
-	events, err := tx.EndsOfWithdrawals(w.AccountID)
+	row, err := tx.ApprovalRow(w.ID)
+	if err != nil {
+		return err
+	}
+	events, err := tx.EndsOfWithdrawals(w.AccountID, row.Record.Event)
 	if err != nil {
 		return err
 	}
@@ -247,6 +268,9 @@ var errNotGenuine = refusal.New("approval_invalid", "The approval of this withdr
 // registered here for this account: a row that somebody edited in the database pays nobody.
 func (s *Service) genuine(tx *store.Tx, w *store.Withdrawal, approved []byte) error {
 	row, err := tx.ApprovalRow(w.ID)
+	if errors.Is(err, store.ErrNotFound) {
+		return errNotGenuine
+	}
 	if err != nil {
 		return err
 	}
@@ -258,11 +282,9 @@ func (s *Service) genuine(tx *store.Tx, w *store.Withdrawal, approved []byte) er
 	if err != nil {
 		return errNotGenuine
 	}
-	ok, err := auditlog.About(tx, s.Engine.Keys, row.Record, "withdrawal.approved", row.AccountID, func(opening [32]byte) [32]byte {
-		return approval.ApprovalCommitment(opening, sha256.Sum256(row.Document))
-	})
+	ok, err := auditlog.About(tx, s.Engine.Keys, row.Record.Event, "withdrawal.approved", row.AccountID, auditlog.Recorded(row.Record, sha256.Sum256(row.Document)))
 	if ok && err == nil && a.Passkey != nil {
-		ok, err = auditlog.About(tx, s.Engine.Keys, row.Registration, "passkey.created", row.AccountID, auditlog.Credential(row.AccountID, a.Passkey))
+		ok, err = auditlog.About(tx, s.Engine.Keys, row.Registration.Event, "passkey.created", row.AccountID, auditlog.Registered(row.Registration, row.AccountID, a.Passkey))
 	}
 	if err == nil && !ok {
 		return errNotGenuine

@@ -9,8 +9,13 @@ CREATE UNIQUE INDEX audit_events_by_leaf ON audit_events (leaf) WHERE leaf >= 0;
 CREATE INDEX audit_events_of_ends ON audit_events (account_id, id) WHERE kind IN ('withdrawal.handed_over', 'withdrawal.declined', 'withdrawal.cancelled', 'withdrawal.expired');
 
 ALTER TABLE passkeys ADD COLUMN registration BIGINT NOT NULL DEFAULT 0;  -- the event of its creation
+ALTER TABLE passkeys ADD COLUMN registration_opening BYTEA;               -- and what opens its subject
 ALTER TABLE approvals ADD COLUMN registration BIGINT NOT NULL DEFAULT 0; -- and the same of the passkey that approved, which may go
+ALTER TABLE approvals ADD COLUMN registration_opening BYTEA;
 ALTER TABLE approvals ADD COLUMN record BIGINT NOT NULL DEFAULT 0;       -- the event of the approval itself
+ALTER TABLE approvals ADD COLUMN record_opening BYTEA;
+CREATE UNIQUE INDEX approvals_by_record ON approvals (record) WHERE record > 0;
+ALTER TABLE withdrawals ADD COLUMN handed_over_event BIGINT NOT NULL DEFAULT 0;
 
 CREATE TABLE log_tiles (
   level  BIGINT NOT NULL,                          -- of hashes, from 0; -1 holds the entries themselves
