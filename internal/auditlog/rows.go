@@ -26,7 +26,7 @@ func Verify(ctx context.Context, db *store.DB, keys *secret.Keys, o Options) (r 
 	if err != nil {
 		return nil, err
 	}
-	err = db.View(ctx, func(tx *store.Tx) error {
+	err = db.Survey(ctx, func(tx *store.Tx) error {
 		state, err := tx.LogState()
 		if err != nil {
 			return err
@@ -61,7 +61,7 @@ func Verify(ctx context.Context, db *store.DB, keys *secret.Keys, o Options) (r 
 		if err := v.outside(); err != nil {
 			return err
 		}
-		for _, check := range []func() error{v.apiKeys, v.passkeys, v.frozen, v.approvals} {
+		for _, check := range []func() error{v.copied, v.apiKeys, v.passkeys, v.frozen, v.approvals} {
 			if err := check(); err != nil {
 				return err
 			}
@@ -90,7 +90,7 @@ func (d *database) Tile(level int, number int64, width int) ([]byte, error) {
 		return nil, ErrNoTile
 	}
 	if err == nil && had != width {
-		err = fmt.Errorf("it says that %d places are filled, want %d", had, width)
+		err = fmt.Errorf("%w: it says that %d places are filled, want %d", errTile, had, width)
 	}
 	return data, err
 }
@@ -277,6 +277,15 @@ func nobody(account string) string {
 		return "no account"
 	}
 	return account
+}
+
+// copied looks for events that are there twice: a copy has its MAC as well.
+func (v *rowCheck) copied() error {
+	ids, err := v.tx.Copied()
+	for _, id := range ids {
+		v.report.found(Finding{What: "a row is a copy of another", Leaf: -1, ID: id})
+	}
+	return err
 }
 
 // tiles looks for tiles that a tree of this size has not.

@@ -24,7 +24,8 @@ func (l *Log) Newest(ctx context.Context) (text string, err error) {
 	err = l.DB.View(ctx, func(tx *store.Tx) error {
 		s, err := tx.LogState()
 		text = s.Checkpoint
-		if s.Cosigned != "" && s.At.Sub(s.CosignedAt) < cosignedFor {
+		newest, _, _ := strings.Cut(s.Checkpoint, "\n\n")
+		if s.Cosigned != "" && (strings.HasPrefix(s.Cosigned, newest+"\n\n") || tx.Now.Sub(s.CosignedAt) < cosignedFor) {
 			text = s.Cosigned
 		}
 		if err == nil && text == "" {

@@ -22,6 +22,9 @@ type Source interface {
 	Tile(level int, number int64, width int) ([]byte, error)
 }
 
+// errTile is that a tile is there, and not what it must be.
+var errTile = errors.New("it is not as it must be")
+
 // ErrNoTile is that a source has not the tile that a tree of its size has.
 var ErrNoTile = errors.New("auditlog: there is no such tile")
 
@@ -106,9 +109,11 @@ type Options struct {
 // VerifyTree verifies a log's tree alone: that its checkpoint is signed, that every tile follows from the entries, and that it goes on from each
 // older checkpoint. verifiersOf gives the keys of an origin.
 func VerifyTree(from Source, o Options) (*Report, error) {
-	return verifyTree(from, o, func(string) ([]note.Verifier, error) { return o.Keys, nil }, func(int64, []byte) error { return nil })
+	return verifyTree(from, o, func(string) ([]note.Verifier, error) { return o.Keys, nil }, nil)
 }
 
+// verifyTree calls each with every entry; nil is for a tree alone, and ends at a checkpoint that nobody signed: whose it is would say how
+// long there is to read.
 func verifyTree(from Source, o Options, verifiersOf func(origin string) ([]note.Verifier, error), each func(leaf int64, entry []byte) error) (*Report, error) {
 	r := &Report{}
 	text, err := from.Checkpoint()
@@ -130,7 +135,7 @@ func verifyTree(from Source, o Options, verifiersOf func(origin string) ([]note.
 	r.Checkpoint, err = open(text)
 	if err != nil {
 		r.wrong("the log's checkpoint", "%v", err)
-		if r.Checkpoint == nil {
+		if r.Checkpoint == nil || each == nil {
 			return r, nil
 		}
 	}
@@ -165,6 +170,9 @@ func verifyTree(from Source, o Options, verifiersOf func(origin string) ([]note.
 	compare(0)
 	err = w.run(func(leaf int64, entry []byte) error {
 		compare(leaf + 1)
+		if each == nil {
+			return nil
+		}
 		return each(leaf, entry)
 	})
 	if err != nil {
@@ -202,18 +210,29 @@ type subtree struct {
 func (w *walk) run(each func(leaf int64, entry []byte) error) error {
 	for number := int64(0); number*tileWidth < w.size; number++ {
 		width := int(min(tileWidth, w.size-number*tileWidth))
-		entries := w.bundle(number, width)
+		entries, err := w.bundle(number, width)
+		if err != nil {
+			return err
+		}
 		hashes, err := w.tile(0, number, width)
 		if err != nil {
 			return err
+		}
+		if entries == nil && hashes == nil && number > 0 {
+			w.report.wrong("the log ends before its size", "nothing was looked at from leaf %d on", number*tileWidth)
+			break
 		}
 		var wrong []int
 		for i := range width {
 			leaf := number*tileWidth + int64(i)
 			var hash tlog.Hash
+			var entry []byte
+			if entries != nil {
+				entry = entries[i]
+			}
 			switch {
-			case entries[i] != nil:
-				hash = tlog.RecordHash(entries[i])
+			case entry != nil:
+				hash = tlog.RecordHash(entry)
 				if hashes != nil && hash != hashes[i] {
 					wrong = append(wrong, i)
 				}
@@ -224,7 +243,7 @@ func (w *walk) run(each func(leaf int64, entry []byte) error) error {
 			if err := w.push(0, hash); err != nil {
 				return err
 			}
-			if err := each(leaf, entries[i]); err != nil {
+			if err := each(leaf, entry); err != nil {
 				return err
 			}
 		}
@@ -241,18 +260,21 @@ func (w *walk) run(each func(leaf int64, entry []byte) error) error {
 	return nil
 }
 
-// bundle reads entries; those that cannot be read are nil.
-func (w *walk) bundle(number int64, width int) [][]byte {
-	out := make([][]byte, width)
+// bundle reads entries; those that cannot be read are nil, and so is the whole of a bundle that cannot, which is noted.
+func (w *walk) bundle(number int64, width int) ([][]byte, error) {
 	data, err := w.from.Tile(entriesLevel, number, width)
-	if err != nil {
+	if errors.Is(err, ErrNoTile) || errors.Is(err, errTile) {
 		w.report.wrong("entries", "bundle %d: %v", number, err)
-		return out
+		return nil, nil
 	}
+	if err != nil {
+		return nil, err
+	}
+	out := make([][]byte, width)
 	for i := range width {
 		if len(data) < 2 || len(data) < 2+int(binary.BigEndian.Uint16(data)) {
 			w.report.found(Finding{What: "entries", Leaf: number*tileWidth + int64(i), ID: -1, Detail: fmt.Sprintf("bundle %d ends within entry %d", number, i)})
-			return out
+			return out, nil
 		}
 		n := 2 + int(binary.BigEndian.Uint16(data))
 		out[i], data = data[2:n:n], data[n:]
@@ -263,18 +285,21 @@ func (w *walk) bundle(number int64, width int) [][]byte {
 	if len(data) > 0 {
 		w.report.wrong("entries", "bundle %d has %d bytes after its last entry", number, len(data))
 	}
-	return out
+	return out, nil
 }
 
 // tile reads a tile of hashes; nil where it cannot be read, which is noted.
 func (w *walk) tile(level int, number int64, width int) ([]tlog.Hash, error) {
 	data, err := w.from.Tile(level, number, width)
-	if err != nil || len(data) != width*tlog.HashSize {
-		if err == nil {
-			err = fmt.Errorf("%d bytes, want %d", len(data), width*tlog.HashSize)
-		}
+	if err == nil && len(data) != width*tlog.HashSize {
+		err = fmt.Errorf("%w: %d bytes, want %d", errTile, len(data), width*tlog.HashSize)
+	}
+	if errors.Is(err, ErrNoTile) || errors.Is(err, errTile) {
 		w.report.wrong("a tile", "tile %d/%d: %v", level, number, err)
 		return nil, nil
+	}
+	if err != nil {
+		return nil, err
 	}
 	out := make([]tlog.Hash, width)
 	for i := range out {

@@ -7,14 +7,17 @@ import (
 	"crypto/sha256"
 	"database/sql"
 	"encoding/base64"
+	"encoding/binary"
 	"errors"
 	"fmt"
+	"io"
 	"net"
 	"net/http"
 	"net/http/httptest"
 	"os"
 	"os/exec"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -202,6 +205,65 @@ func TestAWitnessThatIsAwayHoldsNothingUp(t *testing.T) {
 			t.Errorf("%s: %v\n%s", name, err, text)
 		}
 	}
+}
+
+// Who has put its name to a checkpoint stays on it while it is away, and however a witness spells its signature, those who verify read it.
+func TestEachWitnesssNameStaysOnACheckpoint(t *testing.T) {
+	f := open(t)
+	f.record(3)
+	f.sequence()
+	var list []auditlog.Witness
+	away := make([]bool, 2)
+	for i := range away {
+		public, private, err := ed25519.GenerateKey(rand.Reader)
+		if err != nil {
+			t.Fatal(err)
+		}
+		key := witnessKey(public)
+		server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			body, _ := io.ReadAll(r.Body)
+			_, note, _ := strings.Cut(string(body), "\n\n")
+			text, _, _ := strings.Cut(note, "\n\n")
+			if away[i] || text == "" {
+				w.WriteHeader(http.StatusServiceUnavailable)
+				return
+			}
+			var b []byte
+			b = binary.BigEndian.AppendUint32(b, hashOf(t, key))
+			b = binary.BigEndian.AppendUint64(b, 1)
+			b = append(b, ed25519.Sign(private, fmt.Appendf(nil, "cosignature/v1\ntime 1\n%s\n", text))...)
+			signature := base64.StdEncoding.EncodeToString(b)
+			// The last letter before the padding has bits that say nothing.
+			at := strings.IndexByte(signature, '=') - 1
+			letters := "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/"
+			other := letters[strings.IndexByte(letters, signature[at])+1]
+			fmt.Fprintf(w, "— %s %s\n", witnessName, signature[:at]+string(other)+signature[at+1:])
+		}))
+		defer server.Close()
+		list = append(list, listed(t, key, server.URL)...)
+	}
+	w := &auditlog.Witnesses{Log: f.Log, List: list}
+	for i, want := range []int{1, 2, 2} {
+		away[0], away[1] = i > 0, i != 1
+		if err := w.Cosign(t.Context()); (err == nil) == (i == 0) {
+			t.Errorf("round %d: %v", i, err)
+		}
+		text, err := f.Newest(t.Context())
+		if err != nil || strings.Count(text, "— "+witnessName+" ") != want {
+			t.Errorf("round %d: %v\n%s", i, err, text)
+		}
+		if _, err := auditlog.OpenCheckpoint(text, f.keys()...); err != nil {
+			t.Errorf("round %d: %v", i, err)
+		}
+	}
+}
+
+func hashOf(t *testing.T, key string) uint32 {
+	n, err := strconv.ParseUint(strings.Split(key, "+")[1], 16, 32)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return uint32(n)
 }
 
 func TestAListOfWitnessesIsReadStrictly(t *testing.T) {

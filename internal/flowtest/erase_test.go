@@ -353,6 +353,11 @@ func TestAnErasedAccountsApprovalsAreStillVerified(t *testing.T) {
 			t.Errorf("want %q: %+v, %v", want, r, err)
 		}
 	}
+	k.Exec(`UPDATE audit_events SET browser = 'Chrome' WHERE account_id = $1 AND kind = 'account.created'`, c.ID)
+	if r, err := auditlog.Verify(t.Context(), k.App.DB, k.App.Engine.Keys, auditlog.Options{}); err != nil || len(r.Findings) != 1 || !strings.Contains(r.Findings[0].String(), "it was redacted, and tells something") {
+		t.Errorf("%+v, %v", r, err)
+	}
+	k.Exec(`UPDATE audit_events SET browser = '' WHERE account_id = $1 AND kind = 'account.created'`, c.ID)
 	k.Exec(`CREATE TABLE kept AS SELECT document, fingerprint FROM approvals WHERE withdrawal_id = '` + w.ID + `'`)
 	k.Exec(`UPDATE approvals SET document = (SELECT document FROM approvals WHERE withdrawal_id = $1), fingerprint = (SELECT fingerprint FROM approvals WHERE withdrawal_id = $1) WHERE withdrawal_id = $2`, other.ID, w.ID)
 	found("the record of an approval was changed")

@@ -278,6 +278,11 @@ func (tx *Tx) EventsOfAccount(accountID string, after int64, limit int) ([]LogRo
 	return rows(tx, (*LogRow).fields, `SELECT `+logColumns+` FROM audit_events WHERE account_id = $1 AND id > $2 ORDER BY id LIMIT $3`, accountID, after, limit)
 }
 
+// Copied are events, 100 at most, of which there is another with the same MAC: somebody copied a row. Each of ours has a salt of its own.
+func (tx *Tx) Copied() ([]int64, error) {
+	return rows(tx, func(id *int64) []any { return []any{id} }, `SELECT max(id) FROM audit_events WHERE mac IS NOT NULL GROUP BY mac HAVING count(*) > 1 ORDER BY 1 LIMIT 100`)
+}
+
 // CountEvents tells how many there are, at whatever place.
 func (tx *Tx) CountEvents() (n int64, err error) {
 	return n, tx.row([]any{&n}, `SELECT count(*) FROM audit_events`)

@@ -226,15 +226,24 @@ func (db *DB) update(ctx context.Context, j *job) error {
 
 // View runs fn on one consistent snapshot. What fn writes fails.
 func (db *DB) View(ctx context.Context, fn func(*Tx) error) error {
+	return db.viewWithin(ctx, viewFor, fn)
+}
+
+// Survey is a view that takes as long as it takes: for commands that look at everything, and no request.
+func (db *DB) Survey(ctx context.Context, fn func(*Tx) error) error { return db.viewWithin(ctx, 0, fn) }
+
+func (db *DB) viewWithin(ctx context.Context, limit time.Duration, fn func(*Tx) error) error {
 	options := sql.TxOptions{ReadOnly: true}
 	caller := ctx
 	if db.lite == nil {
 		options.Isolation = sql.LevelRepeatableRead
 		// A server that went without a word leaves connections on which nothing comes, for as long as the network's patience lasts: this is
 		// shorter, and ends them.
-		var cancel context.CancelFunc
-		ctx, cancel = context.WithTimeout(ctx, viewFor)
-		defer cancel()
+		if limit > 0 {
+			var cancel context.CancelFunc
+			ctx, cancel = context.WithTimeout(ctx, limit)
+			defer cancel()
+		}
 	}
 	tx, err := db.readers.BeginTx(ctx, &options)
 	for try := 0; db.lite == nil && err != nil && stale(err) && ctx.Err() == nil && try < pgReaders; try++ {
