@@ -53,22 +53,22 @@ type PasskeyEvidence struct {
 	Signature string `json:"signature"`
 }
 
-// The bounds are those that the server sets to what it accepts from a browser;
-// post-quantum keys and signatures fit.
+// The bounds are those that the server sets to what it accepts from a browser,
+// and wider than the three algorithms of today need.
 const (
-	maxOrigin        = 512
-	minAuthData      = 37 // Web Authentication Level 3 section 6.1
-	maxAuthData      = 1024
-	maxClientData    = 4096
-	maxCredentialID  = 1023
-	maxPublicKey     = 4096
-	maxSignature     = 8192
-	maxSafeAlgorithm = 1<<31 - 1 // COSE identifiers are 32 bits; RFC 8785 numbers are exact to 53
+	maxOrigin       = 512
+	minAuthData     = 37 // Web Authentication Level 3 section 6.1
+	maxAuthData     = 1024
+	maxClientData   = 4096
+	maxCredentialID = 1023
+	maxPublicKey    = 4096
+	maxSignature    = 8192
 )
 
 // Marshal returns the document in RFC 8785 form: the same approval always gives
 // the same bytes. It refuses one that is incomplete or malformed, and one whose
-// codes' signature does not fit. It does not check a passkey's signature.
+// codes' signature does not fit. It checks neither a passkey's signature nor
+// whether what Log holds is about this approval.
 func (a Approval) Marshal() ([]byte, error) {
 	if _, _, err := a.check(); err != nil {
 		return nil, err
@@ -194,7 +194,7 @@ func (p *PasskeyEvidence) check(c *contents, relyingParty string) error {
 	if reason := asOrigin(p.Origin); reason != "" {
 		return fault("passkey.origin", reason)
 	}
-	if p.Algorithm > maxSafeAlgorithm || p.Algorithm < -maxSafeAlgorithm {
+	if int64(int32(p.Algorithm)) != p.Algorithm {
 		return fault("passkey.algorithm", "is not within 32 bits")
 	}
 	// One piece of memory holds them all.

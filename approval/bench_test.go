@@ -45,7 +45,7 @@ func BenchmarkVerify(b *testing.B) {
 	whole("registered", r.document(), o)
 	r.log.record = 800
 	whole("recorded", r.document(), o)
-	o.LogKeys = nil
+	o.LogKeys, o.ServerKeys = nil, nil
 	a.Log = nil
 	whole("alone", a.append(nil), o)
 	whole("codes", codesDocument(), o)

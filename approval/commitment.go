@@ -21,7 +21,7 @@ const (
 // value. To someone without the opening, 32 bytes that only the log knows, it
 // tells nothing; with it, anyone can see whose key was registered.
 func CredentialCommitment(opening [32]byte, account, relyingParty string, credentialID, publicKey []byte) [32]byte {
-	message := make([]byte, 0, 512)
+	message := make([]byte, 0, len(credentialLabel)+1+4*4+len(account)+len(relyingParty)+len(credentialID)+len(publicKey))
 	message = append(message, credentialLabel...)
 	message = append(message, 0)
 	message = appendField(message, account)

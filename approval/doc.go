@@ -6,14 +6,18 @@
 // demands it all import this package, so that none of them can disagree about
 // what was signed. It depends on the standard library alone.
 //
-// Three kinds of bytes are made here:
+// These bytes are made here:
 //
 //   - the canonical details of a withdrawal ([Details.Canonical]): RFC 8785
 //     JSON in which every value is a string and every member is present;
 //   - the WebAuthn challenge that commits to them ([Challenge]):
 //     SHA-256("countersign/withdrawal/v1" || 0x00 || nonce || details);
 //   - the statement that the server signs where codes, not a passkey, gave the
-//     approval ([SignCodes]).
+//     approval ([SignCodes]);
+//   - the document that remains ([Approval.Marshal]), with what the audit log
+//     holds of it ([Log]);
+//   - what the log's entries say of a passkey ([CredentialCommitment]) and of an
+//     approval ([ApprovalCommitment]).
 //
 // [Verifier] checks a document that was made so, and owes nothing to the server
 // that made it. docs/approval.md has the form to its last byte, and

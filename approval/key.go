@@ -123,5 +123,9 @@ func goodEd25519(key []byte) bool {
 			return false
 		}
 	}
-	return y[31] != 0x7f || y[0] < 0xed || len(bytes.Trim(y[1:31], "\xff")) > 0
+	reduced := y[31] != 0x7f || y[0] < 0xed // 2²⁵⁵−19 is ed ff … ff 7f
+	for _, b := range y[1:31] {
+		reduced = reduced || b != 0xff
+	}
+	return reduced
 }

@@ -10,6 +10,7 @@ import (
 	"math/bits"
 	"strconv"
 	"strings"
+	"unicode/utf8"
 )
 
 // Log is what the service's audit log holds about an approval, under one signed
@@ -65,17 +66,25 @@ func NewInclusion(entry []byte, index uint64, opening [32]byte, proof [][32]byte
 }
 
 // NewLog puts inclusions under a signed note; either may be nil. Of the note's
-// signatures it keeps the one by the name in its first line, which is the log.
+// signatures it keeps the first by the name in its first line, which is the log:
+// of a log that signs with two keys, the one that it puts first.
 func NewLog(signedNote string, record, registration *Inclusion) (*Log, error) {
 	text, signatures, ok := cutNote(signedNote)
+	if !ok {
+		return nil, errors.New("approval: the checkpoint is not a signed note")
+	}
 	origin, _, _ := strings.Cut(text, "\n")
 	for line := range strings.Lines(signatures) {
-		if own := "— " + origin + " "; ok && strings.HasPrefix(line, own) {
-			l := &Log{Checkpoint: text + "\n" + line, Record: record, Registration: registration}
-			return l, l.check(new(contents))
+		if !strings.HasPrefix(line, "— "+origin+" ") {
+			continue
 		}
+		l := &Log{Checkpoint: text + "\n" + line, Record: record, Registration: registration}
+		if err := l.check(new(contents)); err != nil {
+			return nil, err
+		}
+		return l, nil
 	}
-	return nil, errors.New("approval: the checkpoint is not a note that its log signed")
+	return nil, errors.New("approval: the checkpoint has no signature by the name in its first line")
 }
 
 func (l *Log) check(c *contents) error {
@@ -199,9 +208,9 @@ func parseEntry(raw []byte) (e entry, reason string) {
 	r.text(`,"version":`, "", &e.version)
 	r.literal("}", "")
 	switch _, ok := decode32(e.commitment); {
-	case r.err != nil, hasControl(string(raw)):
+	case r.err != nil:
 		return entry{}, "is not in canonical form"
-	case r.rest != "" || !ok || asID(e.account) != "" || asID(e.kind) != "" || e.version != entryVersion,
+	case r.rest != "" || !ok || e.version != entryVersion,
 		len(e.at) != len(entryTime) || e.at[19] != '.' || !digits(e.at[20:23]) || checkTime(e.at[:19]+e.at[23:]) != "":
 		return entry{}, "is not in the form of an entry"
 	}
@@ -214,7 +223,10 @@ func rootByInclusion(leaf []byte, index, size uint64, proof [][32]byte) (root [3
 	if index >= size {
 		return root, false
 	}
-	root = sha256.Sum256(append([]byte{0}, leaf...))
+	h := sha256.New()
+	h.Write([]byte{0})
+	h.Write(leaf)
+	h.Sum(root[:0])
 	inner := bits.Len64(index ^ (size - 1)) // levels at which the leaf's subtree is full
 	if len(proof) != inner+bits.OnesCount64(index>>inner) {
 		return root, false
@@ -251,7 +263,7 @@ type checkpoint struct {
 // line end that belongs to it, and its signature lines.
 func cutNote(note string) (text, signatures string, ok bool) {
 	i := strings.LastIndex(note, "\n\n")
-	if i < 0 || len(note) > 1<<20 {
+	if i < 0 {
 		return "", "", false
 	}
 	return note[:i+1], note[i+2:], true
@@ -261,8 +273,14 @@ func cutNote(note string) (text, signatures string, ok bool) {
 // line.
 func parseCheckpoint(note string) (*checkpoint, bool) {
 	text, line, ok := cutNote(note)
-	if !ok || len(note) > maxCheckpoint {
+	// In a document there are no control characters, and nothing but UTF-8.
+	if !ok || len(note) > maxCheckpoint || !utf8.ValidString(note) {
 		return nil, false
+	}
+	for line := range strings.Lines(text) {
+		if hasControl(strings.TrimSuffix(line, "\n")) {
+			return nil, false
+		}
 	}
 	lines := strings.SplitN(text, "\n", 4)
 	if len(lines) != 4 || asOrigin(lines[0]) != "" || strings.Contains(lines[0], "+") {

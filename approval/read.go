@@ -2,14 +2,14 @@ package approval
 
 import (
 	"crypto/sha256"
-	"slices"
 	"strconv"
 	"strings"
 	"unicode/utf8"
 )
 
-// maxDocument is longer than any document whose members keep to their bounds.
-const maxDocument = 64 << 10
+// MaxSize is how many bytes a document may have: more than any needs whose
+// members keep to their bounds.
+const MaxSize = 64 << 10
 
 // Error says which member of a document is at fault. It never repeats a value.
 type Error struct {
@@ -39,7 +39,7 @@ func Parse(document []byte) (Approval, error) {
 
 // parse also returns what the members say, taken apart.
 func parse(document []byte) (Approval, Details, *contents, error) {
-	if len(document) > maxDocument {
+	if len(document) > MaxSize {
 		return Approval{}, Details{}, nil, fault("", "is too long")
 	}
 	a, r := Approval{}, reader{rest: string(document)}
@@ -61,7 +61,7 @@ func parse(document []byte) (Approval, Details, *contents, error) {
 		r.literal("}", "codes")
 	}
 	r.text(`,"details":`, "details", &a.Details)
-	log := len(r.rest)
+	beforeLog := len(r.rest)
 	if r.has(`,"log":{`) {
 		l := &Log{}
 		a.Log = l
@@ -70,7 +70,7 @@ func parse(document []byte) (Approval, Details, *contents, error) {
 		l.Registration = r.inclusion(`,"registration":{`, withinRegistration)
 		r.literal("}", "log")
 	}
-	after := len(r.rest)
+	afterLog := len(r.rest)
 	if r.has(`,"passkey":{`) {
 		p := &PasskeyEvidence{}
 		a.Passkey = p
@@ -98,10 +98,10 @@ func parse(document []byte) (Approval, Details, *contents, error) {
 	if err != nil {
 		return Approval{}, Details{}, nil, err
 	}
-	if a.Log != nil {
-		document = slices.Concat(document[:len(document)-log], document[len(document)-after:])
-	}
-	c.fingerprint = sha256.Sum256(document)
+	h := sha256.New()
+	h.Write(document[:len(document)-beforeLog])
+	h.Write(document[len(document)-afterLog:])
+	h.Sum(c.fingerprint[:0])
 	return a, details, c, nil
 }
 

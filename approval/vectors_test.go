@@ -78,7 +78,7 @@ func vectors() []vector {
 
 	none := vectorOptions{}
 	noLog := all
-	noLog.LogKeys = nil
+	noLog.LogKeys, noLog.ServerKeys = nil, nil
 	pinned := noLog
 	pinned.PublicKeys = []string{"ac_01HZX3:" + encode(es.cose)}
 
@@ -337,6 +337,20 @@ func vectors() []vector {
 	good("good-recorded-pinned", "the log holds the approval, and the key is given", vectorOptions{LogKeys: all.LogKeys, Recorded: true, PublicKeys: pinned.PublicKeys}, made(func(r *recipe) { r.log.record, r.log.withoutRegistration = 6, true }))
 	good("good-recorded-nothing-asked", "the same document as good-recorded; nothing is asked", none, recorded(es).document())
 	good("good-codes-recorded", "codes, and the log holds the approval", strictly, codesRecorded(nil))
+	logOnly, serverOnly := vectorOptions{LogKeys: all.LogKeys}, vectorOptions{ServerKeys: all.ServerKeys}
+	good("good-codes-recorded-alone", "codes that the log vouches for; no server key is given", logOnly, codesRecorded(nil))
+	add("bad-codes-nobody-vouches", "codes by whoever it may be: log keys are given, and the log holds nothing", "codes.public_key", logOnly, codesDocument())
+	add("bad-codes-recorded-stranger", "codes that the log holds, by another key than the given server's", "codes.public_key", strangeServer, codesRecorded(nil))
+	add("bad-passkey-nobody-vouches", "a passkey of whoever it may be: a server key alone is given", "passkey.public_key", serverOnly, newRecipe(es).document())
+	good("good-checkpoint-empty-lines", "a checkpoint with empty lines of its own: the last one divides", all, made(func(r *recipe) {
+		r.log.note = func(s string) string {
+			text, _, _ := cutNote(s)
+			return signNote(text+"one\n\ntwo\n", testLog, testLogKey)
+		}
+	}))
+	for _, v := range [][2]string{{"empty-string", `""`}, {"number", `0`}, {"null", `null`}} {
+		add("bad-log-"+v[0], "something that is no object for log", "version", none, []byte(replace(`,"passkey":{`, `,"log":`+v[1]+`,"passkey":{`)(string(newRecipe(es).document()))))
+	}
 	add("bad-not-recorded", "a record is asked for, and there is none", "log.record", strictly, registered(es).document())
 	add("bad-codes-not-recorded", "a record is asked for, and codes have none", "log.record", strictly, codesDocument())
 	record := func(name, why, member string, o vectorOptions, change func(*recipe)) {

@@ -18,15 +18,19 @@ type Options struct {
 	// Origins are those where a passkey may have been asked, each with its
 	// scheme, such as "https://accounts.example.com".
 	Origins []string
+	// LogKeys, PublicKeys and ServerKeys are whom to trust. Once one is given, a
+	// document for which none vouches is refused: by passkey, one whose key is
+	// neither registered in a log nor given; by codes, one that is neither by a
+	// given server key nor, where no server key is given, recorded in a log.
+	//
 	// LogKeys are the verifier keys of audit logs, each as name+hash+base64
-	// (c2sp.org/signed-note). With these, a passkey's registration must be there,
-	// unless the passkey's key is among PublicKeys; and what the log holds must be
-	// under a checkpoint that one of them signed.
+	// (c2sp.org/signed-note). What a log holds must be under a checkpoint that
+	// one of them signed.
 	LogKeys []string
 	// Recorded asks that the log holds the approval itself. LogKeys are needed.
 	Recorded bool
-	// PublicKeys are passkeys' keys that are trusted because they were obtained
-	// elsewhere: "account:public key", the key as documents have it.
+	// PublicKeys are passkeys' keys that were obtained elsewhere:
+	// "account:public key", the key as documents have it.
 	PublicKeys []string
 	// ServerKeys are the Ed25519 keys by which a server may vouch for codes,
 	// base64url, with or without "key id:" before it.
@@ -120,10 +124,10 @@ type Verdict struct {
 // The sentences of verdicts.
 const (
 	provedSignature    = "The passkey with this public key signed exactly these details."
-	provedCeremony     = "Its browser or app asked for it on a page of the origin in the document, for the relying party of the details, and not in a frame."
+	provedCeremony     = "Its browser or app asked for it on a page of the origin in the document, for the relying party of the details, and not, as far as it told, in a frame of another origin."
 	provedUser         = "The authenticator verified its user (by face, fingerprint, PIN or pattern), who was present."
-	provedRegistration = "The key was registered for this account before the approval: the audit log's entry is under a checkpoint that a given log key signed."
-	provedRecord       = "The service recorded this approval at this time, and not one byte of it is another since: the audit log's entry is under a checkpoint that a given log key signed."
+	provedRegistration = "The key was registered for this account by the time of the approval: the audit log's entry is under a checkpoint that a given log key signed."
+	provedRecord       = "The service recorded this approval at this time, and but for what the log holds of it not one byte is another since: the audit log's entry is under a checkpoint that a given log key signed."
 	provedPinned       = "The key is one that was given as this account's."
 	provedRelyingParty = "The relying party is the given one."
 	provedOrigin       = "The origin is one of those given."
@@ -136,13 +140,15 @@ const (
 	openTime         = "When exactly: the time is the server's word, and no later than the expiry, which is signed."
 	openClock        = "That the service's clock was right: when it recorded the approval is its word."
 	openCredentialID = "The credential id: it is the server's word."
+	openBytes        = "That these are the very bytes that the service keeps: no record of them is here under a given log key. Ask for one, or compare the fingerprint; an ES256 signature, for one, has a second form that fits."
+	openRemoved      = "That the passkey was not removed before: the log shows that it came. Ask for the approval's record."
 	openKey          = "That the key is the customer's: neither a log key nor the key itself was given."
 	openLog          = "That the log shows everybody the same: compare its checkpoints, or ask its witnesses."
 	openRelyingParty = "That the relying party is the right one: none was given."
 	openOrigin       = "That the origin is a right one: none was given."
 	openAge          = "That it is recent: no age was asked for."
 	openOnce         = "That it was not used before: only whoever consumes approvals knows."
-	openCodes        = "That the customer gave these codes: this is the server's word, not the signature of a customer's key."
+	openCodes        = "That the customer gave these codes: this is the word of whoever has the signing key, not the signature of a customer's key."
 	openServer       = "That the signing key is the server's: no server key was given."
 )
 
@@ -153,13 +159,13 @@ func (v *Verifier) Verify(document []byte) (*Verdict, error) {
 	if err != nil {
 		return nil, err
 	}
-	verdict := &Verdict{Details: details, ApprovedAt: a.ApprovedAt, Way: WayPasskey, Proved: make([]string, 0, 8), NotProved: make([]string, 0, 9)}
+	way := WayPasskey
 	if a.Codes != nil {
-		verdict.Way = WayCodes
+		way = WayCodes
 	}
 	switch {
-	case v.options.Way != "" && v.options.Way != verdict.Way:
-		return nil, fault(verdict.Way, "is not the way of approval that was asked for")
+	case v.options.Way != "" && v.options.Way != way:
+		return nil, fault(way, "is not the way of approval that was asked for")
 	case v.options.RelyingParty != "" && v.options.RelyingParty != details.RelyingParty:
 		return nil, fault("details.relying_party", "is not the given one")
 	case a.ApprovedAt > details.Expires:
@@ -169,60 +175,48 @@ func (v *Verifier) Verify(document []byte) (*Verdict, error) {
 	case a.ApprovedAt < v.oldest:
 		return nil, fault("approved_at", "is longer ago than the given age")
 	}
-	registered, recorded, err := v.logged(&details, &a, c)
-	if err != nil {
+	var t trust
+	if err := v.logged(&t, &details, &a, c); err != nil {
 		return nil, err
 	}
 	if a.Codes != nil {
-		err = v.codes(verdict, &a, c)
+		err = v.codes(&t, &a, c)
 	} else {
-		err = v.passkey(verdict, &a, c, registered, recorded)
+		err = v.passkey(&t, &details, &a, c)
 	}
 	if err != nil {
 		return nil, err
 	}
-	if recorded {
-		verdict.Proved = append(verdict.Proved, provedRecord)
-	}
-	if registered || recorded {
-		verdict.NotProved = append(verdict.NotProved, openLog)
-	}
-	verdict.note(v.options.RelyingParty != "", provedRelyingParty, openRelyingParty)
-	verdict.note(v.oldest != "", provedAge, openAge)
-	verdict.NotProved = append(verdict.NotProved, openOnce)
-	verdict.Fingerprint = c.fingerprint
+	verdict := &Verdict{Details: details, ApprovedAt: a.ApprovedAt, Way: way, Fingerprint: c.fingerprint, Proved: make([]string, 0, 8), NotProved: make([]string, 0, 9)}
+	v.tell(verdict, &t, &a)
 	return verdict, nil
 }
 
-// note tells of something that was asked for, or was not.
-func (v *Verdict) note(asked bool, proved, open string) {
-	if asked {
-		v.Proved = append(v.Proved, proved)
-	} else {
-		v.NotProved = append(v.NotProved, open)
-	}
+// trust is which of the keys that were given vouch for a document.
+type trust struct {
+	registered, recorded bool // the log's
+	pinned               bool // the passkey's own
+	server               bool
 }
 
-func (v *Verifier) codes(verdict *Verdict, a *Approval, c *contents) error {
+// needed tells whether any key was given: a document for which none of them
+// vouches is refused then, whatever its way.
+func (v *Verifier) needed() bool {
+	return len(v.logKeys)+len(v.publicKeys)+len(v.serverKeys) > 0
+}
+
+func (v *Verifier) codes(t *trust, a *Approval, c *contents) error {
 	key := a.Codes.PublicKey
-	known := v.serverKeys[key] || v.serverKeys[a.Codes.KeyID+":"+key]
-	if len(v.serverKeys) > 0 && !known {
+	t.server = v.serverKeys[key] || v.serverKeys[a.Codes.KeyID+":"+key]
+	switch {
+	case t.server, t.recorded && len(v.serverKeys) == 0, !v.needed():
+	default:
 		return fault("codes.public_key", "is none of the given server keys")
 	}
-	if err := a.Codes.verify(c, []byte(a.Details), a.ApprovedAt); err != nil {
-		return err
-	}
-	if known {
-		verdict.Proved = append(verdict.Proved, provedServer)
-	} else {
-		verdict.Proved = append(verdict.Proved, provedStatement)
-		verdict.NotProved = append(verdict.NotProved, openServer)
-	}
-	verdict.NotProved = append(verdict.NotProved, openCodes, openScreen)
-	return nil
+	return a.Codes.verify(c, []byte(a.Details), a.ApprovedAt)
 }
 
-func (v *Verifier) passkey(verdict *Verdict, a *Approval, c *contents, registered, recorded bool) error {
+func (v *Verifier) passkey(t *trust, details *Details, a *Approval, c *contents) error {
 	p := a.Passkey
 	if len(v.options.Origins) > 0 && !slices.Contains(v.options.Origins, p.Origin) {
 		return fault("passkey.origin", "is none of the given origins")
@@ -233,57 +227,78 @@ func (v *Verifier) passkey(verdict *Verdict, a *Approval, c *contents, registere
 	if err := verifyClientData(c.clientData, challenge(c.nonce, a.Details), p.Origin); err != nil {
 		return err
 	}
-	pinned := len(v.publicKeys) > 0 && v.publicKeys[verdict.Details.Account+":"+p.PublicKey]
+	t.pinned = len(v.publicKeys) > 0 && v.publicKeys[details.Account+":"+p.PublicKey]
 	switch {
-	case pinned, registered, len(v.logKeys) == 0 && len(v.publicKeys) == 0:
+	case t.pinned, t.registered, !v.needed():
 	case len(v.logKeys) > 0:
 		return fault("log.registration", "is missing, and log keys were given")
 	default:
 		return fault("passkey.public_key", "is none of the keys that were given for this account")
 	}
 	hash := sha256.Sum256(c.clientData)
-	if err := verifySignature(p.Algorithm, c.publicKey, append(c.authData, hash[:]...), c.signature); err != nil {
-		return err
+	return verifySignature(p.Algorithm, c.publicKey, append(c.authData, hash[:]...), c.signature)
+}
+
+// tell says what was proved of a document that passed, and what was not.
+func (v *Verifier) tell(verdict *Verdict, t *trust, a *Approval) {
+	proved := func(holds bool, sentence string) {
+		if holds {
+			verdict.Proved = append(verdict.Proved, sentence)
+		}
 	}
-	verdict.Proved = append(verdict.Proved, provedSignature, provedCeremony, provedUser)
-	verdict.note(len(v.options.Origins) > 0, provedOrigin, openOrigin)
-	if pinned {
-		verdict.Proved = append(verdict.Proved, provedPinned)
+	open := func(holds bool, sentence string) {
+		if holds {
+			verdict.NotProved = append(verdict.NotProved, sentence)
+		}
 	}
-	if registered {
-		verdict.Proved = append(verdict.Proved, provedRegistration)
-	}
-	if !registered && !recorded {
-		verdict.NotProved = append(verdict.NotProved, openCredentialID)
-	}
-	if !pinned && !registered {
-		verdict.NotProved = append(verdict.NotProved, openKey)
-	}
-	if recorded {
-		verdict.NotProved = append(verdict.NotProved, openClock)
-	} else {
-		verdict.NotProved = append(verdict.NotProved, openTime)
-	}
-	verdict.NotProved = append(verdict.NotProved, openScreen, openPerson)
-	return nil
+	o, p := &v.options, a.Passkey
+	byKey, byCodes := p != nil, p == nil
+	proved(byKey, provedSignature)
+	proved(byKey, provedCeremony)
+	proved(byKey, provedUser)
+	proved(byKey && len(o.Origins) > 0, provedOrigin)
+	proved(t.pinned, provedPinned)
+	proved(t.registered, provedRegistration)
+	proved(t.server, provedServer)
+	proved(byCodes && !t.server, provedStatement)
+	proved(t.recorded, provedRecord)
+	proved(o.RelyingParty != "", provedRelyingParty)
+	proved(v.oldest != "", provedAge)
+
+	open(byKey && !t.pinned && !t.registered, openKey)
+	open(byKey && t.registered && !t.pinned && !t.recorded, openRemoved)
+	open(byKey && !t.registered && !t.recorded, openCredentialID)
+	open(!t.recorded, openBytes)
+	open(byKey && !t.recorded, openTime)
+	open(byCodes && !t.server, openServer)
+	open(byCodes, openCodes)
+	open(t.recorded, openClock)
+	open(t.registered || t.recorded, openLog)
+	open(true, openScreen)
+	open(byKey, openPerson)
+	open(o.RelyingParty == "", openRelyingParty)
+	open(byKey && len(o.Origins) == 0, openOrigin)
+	open(v.oldest == "", openAge)
+	open(true, openOnce)
 }
 
 // logged tells what a log whose key was given holds. What is there is checked
 // though none was given.
-func (v *Verifier) logged(d *Details, a *Approval, c *contents) (registered, recorded bool, err error) {
+func (v *Verifier) logged(t *trust, d *Details, a *Approval, c *contents) error {
 	if v.options.Recorded && (a.Log == nil || a.Log.Record == nil) {
-		return false, false, fault("log.record", "is missing, and was asked for")
+		return fault("log.record", "is missing, and was asked for: the log may have it by now, so fetch the document again")
 	}
 	if a.Log == nil {
-		return false, false, nil
+		return nil
 	}
 	if err := a.Log.verify(c, d, a.ApprovedAt); err != nil || len(v.logKeys) == 0 {
-		return false, false, err
+		return err
 	}
 	if !v.signed(a.Log.Checkpoint, c.checkpoint) {
-		return false, false, fault("log.checkpoint", "is signed by none of the given log keys")
+		return fault("log.checkpoint", "is signed by none of the given log keys")
 	}
-	return a.Log.Registration != nil, a.Log.Record != nil, nil
+	t.registered, t.recorded = a.Log.Registration != nil, a.Log.Record != nil
+	return nil
 }
 
 // signed checks the signature of a checkpoint, once.

@@ -1,8 +1,11 @@
 package approval
 
 import (
+	"bytes"
 	"crypto/sha256"
 	"fmt"
+	"os"
+	"strconv"
 	"strings"
 	"sync"
 	"testing"
@@ -26,7 +29,7 @@ func TestTrueProofsAreAccepted(t *testing.T) {
 	for name, document := range kinds() {
 		o := strict()
 		if name == "es256" {
-			o.LogKeys = nil
+			o.LogKeys, o.ServerKeys = nil, nil
 		}
 		verdict, err := verifier(t, o).Verify(document)
 		if err != nil {
@@ -61,8 +64,9 @@ func TestNoChangedByteIsAccepted(t *testing.T) {
 			t.Parallel()
 			o := strict()
 			if name == "es256" {
-				o.LogKeys = nil
+				o.LogKeys, o.ServerKeys = nil, nil
 			}
+			o.Recorded = strings.HasSuffix(name, "recorded")
 			v := verifier(t, o)
 			good, err := v.Verify(document)
 			if err != nil {
@@ -370,4 +374,109 @@ func FuzzAuthenticatorData(f *testing.F) {
 			t.Fatalf("accepted %x", tail)
 		}
 	})
+}
+
+func TestAnEd25519KeyIsReducedAndOfFullOrder(t *testing.T) {
+	y := func(first byte, middle byte, last byte) []byte {
+		return append(append([]byte{first}, bytes.Repeat([]byte{middle}, 30)...), last)
+	}
+	prime := y(0xed, 0xff, 0x7f)
+	for _, c := range []struct {
+		name string
+		key  []byte
+		good bool
+	}{
+		{"2²⁵⁵−19", prime, false},
+		{"2²⁵⁵−19 with the sign of x", y(0xed, 0xff, 0xff), false},
+		{"2²⁵⁵−1", y(0xff, 0xff, 0x7f), false},
+		{"−1, of low order", y(0xec, 0xff, 0x7f), false},
+		{"less than the prime by a middle byte that is not UTF-8", y(0xed, 0x80, 0x7f), true},
+		{"less than the prime by its second byte", append([]byte{0xff, 0xfe}, prime[2:]...), true},
+		{"−2", y(0xeb, 0xff, 0x7f), true},
+		{"31 bytes", prime[1:], false},
+	} {
+		if goodEd25519(c.key) != c.good {
+			t.Errorf("%s: %t", c.name, !c.good)
+		}
+	}
+}
+
+// What Marshal writes, Parse reads; so NewLog takes no checkpoint that a document cannot hold.
+func TestACheckpointThatNoDocumentCanHoldIsRefused(t *testing.T) {
+	text, _, _ := cutNote(registered(es256Key(11)).approval().Log.Checkpoint)
+	for _, line := range []string{"\xff", "a\rb", "\x00", "tab\t"} {
+		l, err := NewLog(signNote(text+line+"\n", testLog, testLogKey), NewInclusion([]byte("x"), 0, [32]byte{}, nil), nil)
+		if err == nil || l != nil {
+			t.Errorf("%q is taken", line)
+		}
+	}
+}
+
+// docs/approval.md is for those who write a verifier from it alone: what its examples say is what this package makes.
+func TestTheExamplesOfTheDocumentationAreTrue(t *testing.T) {
+	page, err := os.ReadFile("../docs/approval.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	says := func(what string) {
+		t.Helper()
+		if !strings.Contains(string(page), what) {
+			t.Errorf("it does not say %q", what)
+		}
+	}
+	a := recorded(es256Key(11)).approval()
+	_, _, c, err := parse(recorded(es256Key(11)).document())
+	if err != nil {
+		t.Fatal(err)
+	}
+	says(a.Details)
+	says(fmt.Sprintf("(%d bytes, SHA-256 `%x`)", len(a.Details), sha256.Sum256([]byte(a.Details))))
+	challenge := challenge(c.nonce, a.Details)
+	says(fmt.Sprintf("%x\nbase64url  %s", challenge, encode(challenge[:])))
+	client := sha256.Sum256(c.clientData)
+	signed := sha256.Sum256(append(c.authData, client[:]...))
+	says(string(c.clientData))
+	says(fmt.Sprintf("%x %x %x", c.authData[:32], c.authData[32:33], c.authData[33:]))
+	says(fmt.Sprintf("%x", client))
+	says(fmt.Sprintf("%x", signed))
+	says(a.Passkey.Signature)
+	says(fmt.Sprintf("%x", c.fingerprint))
+	for _, line := range strings.Split(strings.TrimSuffix(a.Log.Checkpoint, "\n"), "\n") {
+		says(line)
+	}
+	says(verifierKey(testLog, testLogKey))
+	for _, i := range []included{c.record, c.registration} {
+		e, _ := parseEntry(i.entry)
+		subject, _ := decode32(e.subject)
+		says(string(i.entry))
+		says(fmt.Sprintf("%x", subject))
+		says(fmt.Sprintf("%x", sha256.Sum256(append([]byte{0}, i.entry...))))
+		for _, hash := range i.proof {
+			says(fmt.Sprintf("%x", hash))
+		}
+	}
+	says(codesExample(t))
+	for name, value := range map[string]int{"MaxSize": MaxSize, "client data": maxClientData, "credential": maxCredentialID, "public key": maxPublicKey, "signature": maxSignature} {
+		text := strconv.Itoa(value)
+		if len(text) > 3 {
+			text = text[:len(text)-3] + "," + text[len(text)-3:]
+		}
+		if !strings.Contains(string(page), text) {
+			t.Errorf("it does not say how long a %s may be: %s", name, text)
+		}
+	}
+}
+
+// codesExample is of what the server signs in good-codes.
+func codesExample(t *testing.T) string {
+	a, err := Parse(codesDocument())
+	if err != nil {
+		t.Fatal(err)
+	}
+	c := a.Codes
+	statement := append([]byte("countersign/approval-by-codes/v1"), 0)
+	for _, field := range append([]string{a.Details, a.ApprovedAt, c.KeyID}, c.Factors...) {
+		statement = appendField(statement, field)
+	}
+	return fmt.Sprintf("these are %d bytes with SHA-256\n`%x`", len(statement), sha256.Sum256(statement))
 }

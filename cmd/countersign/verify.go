@@ -25,9 +25,6 @@ Exit code 0: every document passed. 1: one did not, or there was none. 2: wrong 
 
 `
 
-// maxDocument is longer than any document may be.
-const maxDocument = 64 << 10
-
 // runVerify checks approvals and says what each proved. It asks neither a server nor a database.
 func runVerify(args []string, stdin io.Reader, clock func() time.Time, stdout, stderr io.Writer) error {
 	flags := flag.NewFlagSet("verify", flag.ContinueOnError)
@@ -56,6 +53,16 @@ func runVerify(args []string, stdin io.Reader, clock func() time.Time, stdout, s
 	if flags.NArg() == 0 {
 		flags.Usage()
 		return &exitError{errors.New("there is no file to verify"), 2}
+	}
+	// As where a script's variable is not set: it would ask nothing.
+	var unset error
+	flags.Visit(func(f *flag.Flag) {
+		if f.Name == "rp" && o.RelyingParty == "" || f.Name == "way" && o.Way == "" || f.Name == "max-age" && o.MaxAge <= 0 {
+			unset = fmt.Errorf("-%s is there and asks nothing: give it a value, or leave it out", f.Name)
+		}
+	})
+	if unset != nil {
+		return &exitError{unset, 2}
 	}
 	o.Now = clock()
 	v, err := approval.NewVerifier(o)
@@ -100,11 +107,11 @@ func (r *report) file(name string, stdin io.Reader) error {
 		defer f.Close()
 		in = f
 	}
-	lines := bufio.NewReaderSize(in, maxDocument+2)
+	lines := bufio.NewReaderSize(in, approval.MaxSize+2)
 	for n := 1; ; n++ {
 		line, err := lines.ReadSlice('\n')
 		for rest := err; errors.Is(rest, bufio.ErrBufferFull); {
-			line = bytes.Repeat([]byte{' '}, maxDocument+1) // too long, whatever it holds
+			line = bytes.Repeat([]byte{' '}, approval.MaxSize+1) // too long, whatever it holds
 			_, rest = lines.ReadSlice('\n')
 			err = rest
 		}
@@ -142,12 +149,12 @@ func (r *report) print(name string, line int, v *approval.Verdict, problem error
 		name = strconv.Quote(name)
 	}
 	if problem != nil {
-		fmt.Fprintf(r.out, "%s:%d: FAILED: %s\n", name, line, strings.TrimPrefix(problem.Error(), "approval: "))
+		fmt.Fprintf(r.out, "%s:%d: FAILED: %s\n", name, line, reason(problem))
 		return
 	}
 	d, by := v.Details, "a passkey"
 	if v.Way == approval.WayCodes {
-		by = "codes, by the server's word"
+		by = "codes"
 	}
 	fmt.Fprintf(r.out, "%s:%d: passed: %s approved at %s by %s\n", name, line, d.Withdrawal, v.ApprovedAt, by)
 	fmt.Fprintf(r.out, "  account      %s at %s\n  amount       %s %s, of which fee %s\n  to           %s on %s\n", d.Account, d.RelyingParty, d.Amount, d.Asset, d.Fee, d.Address, d.Network)
@@ -164,6 +171,8 @@ func (r *report) print(name string, line int, v *approval.Verdict, problem error
 	}
 }
 
+func reason(problem error) string { return strings.TrimPrefix(problem.Error(), "approval: ") }
+
 func (r *report) printJSON(name string, line int, v *approval.Verdict, problem error) {
 	type object struct {
 		File        string            `json:"file"`
@@ -179,7 +188,7 @@ func (r *report) printJSON(name string, line int, v *approval.Verdict, problem e
 	}
 	o := object{File: name, Line: line, Passed: problem == nil}
 	if problem != nil {
-		o.Error = problem.Error()
+		o.Error = reason(problem)
 	} else {
 		o.Way, o.ApprovedAt, o.Fingerprint, o.Details, o.Proved, o.NotProved = v.Way, v.ApprovedAt, hex.EncodeToString(v.Fingerprint[:]), &v.Details, v.Proved, v.NotProved
 	}
