@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"strconv"
 	"strings"
 	"time"
 
@@ -196,10 +197,10 @@ func tellReport(r *auditlog.Report, rows bool, stdout io.Writer) error {
 		fmt.Fprintf(stdout, "goes on from the checkpoint of size %d (%s)\n", c.Size, c.Origin)
 	}
 	if rows {
-		fmt.Fprintf(stdout, "%d events compared with their leaves, %d of them redacted by leave of an entry; %d records of approvals; %d events wait for their place\n", r.Rows, r.Redacted, r.Approvals, r.Waiting)
+		fmt.Fprintf(stdout, "%s compared with their leaves, %d of them redacted by leave of an entry; %s of approvals; %s without a place yet\n", counted(r.Rows, "event"), r.Redacted, counted(r.Approvals, "record"), counted(r.Waiting, "event"))
 	}
 	if n := int64(len(r.Findings)) + r.More; n > 0 {
-		return &exitError{fmt.Errorf("%d findings: the log or what it vouches for was altered", n), 1}
+		return &exitError{fmt.Errorf("%s: the log or what it vouches for was altered, or the keys and checkpoints that were given are not its own", counted(n, "finding")), 1}
 	}
 	if len(r.Older) == 0 {
 		fmt.Fprintln(stdout, "no older checkpoint was given: whoever has the database could have left events out and had the log begin anew")
@@ -239,9 +240,17 @@ func auditShow(ctx context.Context, db *store.DB, account string, stdout io.Writ
 		return &exitError{fmt.Errorf("the log has no event of an account %q", account), 2}
 	}
 	if wrong > 0 {
-		return &exitError{fmt.Errorf("%d events are not what the log has", wrong), 1}
+		return &exitError{fmt.Errorf("%s not what the log has", counted(int64(wrong), "event")), 1}
 	}
 	return nil
+}
+
+// counted writes a number with its noun.
+func counted(n int64, noun string) string {
+	if n == 1 {
+		return "1 " + noun
+	}
+	return strconv.FormatInt(n, 10) + " " + noun + "s"
 }
 
 func nonEmpty(texts ...string) (out []string) {

@@ -66,7 +66,7 @@ func TestAuditVerifiesShowsAndPrints(t *testing.T) {
 	if out, code := audit(t, k, secret.NewMaster(), "key"); code != 1 {
 		t.Errorf("by another master key: exit code %d, %s", code, out)
 	}
-	if out, code := audit(t, k, master, "verify", "-checkpoint", kept); code != 0 || !strings.Contains(out, "goes on from the checkpoint of size") || !strings.Contains(out, "1 records of approvals") {
+	if out, code := audit(t, k, master, "verify", "-checkpoint", kept); code != 0 || !strings.Contains(out, "goes on from the checkpoint of size") || !strings.Contains(out, "1 record of approvals") {
 		t.Errorf("exit code %d\n%s", code, out)
 	}
 	if out, code := audit(t, k, "", "verify", "-log-key", fields[1]); code != 0 || !strings.Contains(out, "no older checkpoint was given") {

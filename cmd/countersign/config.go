@@ -11,6 +11,7 @@ import (
 	"net/url"
 	"os"
 	"regexp"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -258,7 +259,7 @@ func masterKey(v map[string]string) (*secret.Keys, error) {
 		text = string(b)
 	}
 	if text == "" {
-		return nil, errors.New("no master key is given. Make one with `countersign keys new`, keep it apart from the database, and name its file")
+		return nil, errors.New("no master key is given. Name the file of the one that the service runs with; for a new database make one with `countersign keys new`, and keep it apart from that")
 	}
 	return secret.ParseKeys(text)
 }
@@ -356,6 +357,9 @@ func retained(text string) (time.Duration, error) {
 // eventName is a kind of audit events, or what kinds begin with up to a dot.
 var eventName = regexp.MustCompile(`^[a-z_]+(\.[a-z_]+)*$`)
 
+// retainedKinds are what the kinds of events begin with that a rule of retention can name. Those about the log are kept for good.
+var retainedKinds = []string{"account", "address", "api_key", "codes", "desk", "factor", "guesses", "hand_over", "login", "logout", "passkey", "password", "phrase", "recording", "register", "sessions", "ticket", "verification"}
+
 func retainedEvents(text string) (store.Retention, error) {
 	out := store.Retention{}
 	for _, part := range split(text) {
@@ -364,6 +368,9 @@ func retainedEvents(text string) (store.Retention, error) {
 			name = ""
 		} else if !ok || !eventName.MatchString(name) {
 			return nil, fmt.Errorf("%q is not a kind of events and a number of days, such as login=400d, or *=3650d for all others", part)
+		}
+		if first, _, _ := strings.Cut(name, "."); name != "" && first != store.RetainWithdrawals && !slices.Contains(retainedKinds, first) {
+			return nil, fmt.Errorf("%q: there are no such events to redact. A name is one of %s, or one of their kinds", part, strings.Join(retainedKinds, ", "))
 		}
 		if name == store.RetainWithdrawals || strings.HasPrefix(name, store.RetainWithdrawals+".") {
 			return nil, fmt.Errorf("%q: events of withdrawals are kept as long as these; set retain-withdrawals", part)

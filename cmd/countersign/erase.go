@@ -35,6 +35,6 @@ func runErase(ctx context.Context, args []string, getenv func(string) string, cl
 	if err := app.EraseAccount(ctx, c, rest[0], len(rest) == 2); err != nil {
 		return err
 	}
-	fmt.Fprintf(stdout, "erased %s. Recordings of its requests are deleted by the service within ten minutes, and what expires by itself is gone within a week. It is in your backups until these are gone.\n", rest[0])
+	fmt.Fprintf(stdout, "erased %s. The service redacts its events and deletes recordings of its requests within ten minutes, and what expires by itself is gone within a week. It is in your backups until these are gone.\n", rest[0])
 	return nil
 }

@@ -7,7 +7,7 @@ import (
 	"io"
 	"time"
 
-	"countersign/internal/store"
+	"countersign/internal/app"
 )
 
 // runRestored is said once after a backup was put back, before serving: it ends what the backup would revive.
@@ -23,7 +23,7 @@ func runRestored(ctx context.Context, args []string, getenv func(string) string,
 	if err != nil {
 		return err
 	}
-	db, err := store.Open(ctx, c.Database, c.Keys, clock)
+	db, err := app.Open(ctx, c)
 	if err != nil {
 		return err
 	}

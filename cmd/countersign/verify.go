@@ -77,13 +77,13 @@ func runVerify(args []string, stdin io.Reader, clock func() time.Time, stdout, s
 		}
 	}
 	if !r.json && (r.passed+r.failed > 1 || r.quiet) {
-		fmt.Fprintf(out, "%d documents: %d passed, %d failed\n", r.passed+r.failed, r.passed, r.failed)
+		fmt.Fprintf(out, "%s: %d passed, %d failed\n", counted(int64(r.passed+r.failed), "document"), r.passed, r.failed)
 	}
 	if err := out.Flush(); err != nil {
 		return &exitError{err, 2}
 	}
 	if r.failed > 0 || r.passed == 0 {
-		return &exitError{fmt.Errorf("%d of %d documents failed", r.failed, r.passed+r.failed), 1}
+		return &exitError{fmt.Errorf("%d of %s failed", r.failed, counted(int64(r.passed+r.failed), "document")), 1}
 	}
 	return nil
 }

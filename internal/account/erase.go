@@ -30,7 +30,11 @@ func (s *Service) Erase(ctx context.Context, accountID string, withdrawals bool)
 			return err
 		}
 		if len(open) > 0 {
-			return refusal.New("conflict", "Withdrawal "+open[0].ID+" is "+open[0].State+". Let it be handed over, decline it, or wait until it expires; then erase the account.")
+			until := "Decline it, or wait until it expires"
+			if open[0].State == store.Approved {
+				until = "Let it be handed over, or wait until the time for that is over"
+			}
+			return refusal.New("conflict", "Withdrawal "+open[0].ID+" is "+open[0].State+". "+until+"; then erase the account.")
 		}
 		// Told before the address is gone.
 		if a.ErasedAt.IsZero() {

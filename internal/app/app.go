@@ -138,6 +138,18 @@ type App struct {
 	observer  *observe.Observer // nil where nobody watches
 }
 
+// Open opens the database, and refuses a master key that is not its own. Of the configuration it needs Database, Keys and Clock.
+func Open(ctx context.Context, c Config) (*store.DB, error) {
+	db, err := store.Open(ctx, c.Database, c.Keys, c.Clock)
+	if err != nil {
+		return nil, err
+	}
+	if err := auditlog.Fits(ctx, db, c.Keys); err != nil {
+		return nil, errors.Join(fmt.Errorf("setting master-key-file: %w", err), db.Close())
+	}
+	return db, nil
+}
+
 // New opens the database and puts everything together. Run starts what works in the background.
 func New(ctx context.Context, c Config) (*App, error) {
 	if c.SupportRetention == 0 {
@@ -149,7 +161,7 @@ func New(ctx context.Context, c Config) (*App, error) {
 	if c.Spending == nil {
 		c.Spending = delivery.DefaultSpending()
 	}
-	db, err := store.Open(ctx, c.Database, c.Keys, c.Clock)
+	db, err := Open(ctx, c)
 	if err != nil {
 		return nil, err
 	}
@@ -221,13 +233,18 @@ func New(ctx context.Context, c Config) (*App, error) {
 }
 
 // genuine checks approvals' documents as anybody would who has the service's own keys: a row that was edited in the database proves nothing.
+// Whether a passkey is the account's, and codes were given at all, the log is asked besides.
 func genuine(c Config) (func(document []byte) (details string, err error), error) {
-	v, err := approval.NewVerifier(approval.Options{RelyingParty: c.RPID, Origins: c.Origins, ServerKeys: c.Keys.SignerKeys()})
-	if err != nil {
+	byPasskey, err1 := approval.NewVerifier(approval.Options{RelyingParty: c.RPID, Origins: c.Origins, Way: approval.WayPasskey})
+	byCodes, err2 := approval.NewVerifier(approval.Options{RelyingParty: c.RPID, ServerKeys: c.Keys.SignerKeys(), Way: approval.WayCodes})
+	if err := errors.Join(err1, err2); err != nil {
 		return nil, err
 	}
 	return func(document []byte) (string, error) {
-		verdict, err := v.Verify(document)
+		verdict, err := byPasskey.Verify(document)
+		if err != nil {
+			verdict, err = byCodes.Verify(document)
+		}
 		if err != nil {
 			return "", err
 		}

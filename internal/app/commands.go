@@ -9,7 +9,6 @@ import (
 	"countersign/internal/desk"
 	"countersign/internal/notice"
 	"countersign/internal/passkey"
-	"countersign/internal/store"
 	"countersign/internal/verification"
 	"countersign/internal/withdrawal"
 )
@@ -17,7 +16,7 @@ import (
 // beside makes an engine for a command, on the database of a service that may be running meanwhile. Of the configuration it needs
 // Database, Keys and Clock; where messages are queued, for the service's carriers, also Name, RPID and Origins. Close its DB at the end.
 func beside(ctx context.Context, c Config) (*verification.Engine, error) {
-	db, err := store.Open(ctx, c.Database, c.Keys, c.Clock)
+	db, err := Open(ctx, c)
 	if err != nil {
 		return nil, err
 	}

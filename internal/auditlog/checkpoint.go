@@ -1,6 +1,7 @@
 package auditlog
 
 import (
+	"context"
 	"crypto/ed25519"
 	"crypto/sha256"
 	"encoding/base64"
@@ -11,6 +12,7 @@ import (
 	"strings"
 
 	"countersign/internal/secret"
+	"countersign/internal/store"
 
 	"golang.org/x/mod/sumdb/note"
 	"golang.org/x/mod/sumdb/tlog"
@@ -147,6 +149,29 @@ func verifiers(keys *secret.Keys, origin string) ([]note.Verifier, error) {
 		return nil, err
 	}
 	return ParseVerifiers(texts)
+}
+
+// Fits tells by the log's checkpoint whether a master key is the one that a database is used with, or was, and is still given. Under another
+// it would take up work that nobody could verify, or open. A database without a checkpoint takes any.
+func Fits(ctx context.Context, db *store.DB, keys *secret.Keys) error {
+	return db.View(ctx, func(tx *store.Tx) error {
+		state, err := tx.LogState()
+		if err != nil || state.Checkpoint == "" {
+			return err
+		}
+		c, err := ReadCheckpoint(state.Checkpoint)
+		if err != nil {
+			return err
+		}
+		by, err := verifiers(keys, c.Origin)
+		if err != nil {
+			return err
+		}
+		if _, err := OpenCheckpoint(state.Checkpoint, by...); err != nil {
+			return fmt.Errorf("this master key has not signed the log of this database: give the one that the service runs with (%w)", err)
+		}
+		return nil
+	})
 }
 
 // ParseVerifiers reads verifier keys.

@@ -90,7 +90,7 @@ func sqliteFile(path string) (dsn string, err error) {
 		return "", err
 	}
 	return "file:" + (&url.URL{Path: path}).EscapedPath() +
-		"?_pragma=foreign_keys(1)&_pragma=busy_timeout(10000)&_pragma=journal_mode(WAL)&_pragma=synchronous(FULL)&_pragma=cache_size(-8000)" +
+		"?_pragma=foreign_keys(1)&_pragma=busy_timeout(10000)&_pragma=journal_mode(WAL)&_pragma=synchronous(FULL)&_pragma=secure_delete(1)&_pragma=cache_size(-8000)" +
 		fmt.Sprintf("&_pragma=wal_autocheckpoint(%d)", checkpointAt), file.Close()
 }
 
