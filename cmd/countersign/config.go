@@ -358,7 +358,7 @@ func retained(text string) (time.Duration, error) {
 var eventName = regexp.MustCompile(`^[a-z_]+(\.[a-z_]+)*$`)
 
 // retainedKinds are what the kinds of events begin with that a rule of retention can name. Those about the log are kept for good.
-var retainedKinds = []string{"account", "address", "api_key", "codes", "desk", "factor", "guesses", "hand_over", "login", "logout", "passkey", "password", "phrase", "recording", "register", "sessions", "ticket", "verification"}
+var retainedKinds = []string{"account", "address", "codes", "desk", "factor", "guesses", "hand_over", "login", "logout", "passkey", "password", "phrase", "recording", "register", "sessions", "ticket", "verification"}
 
 func retainedEvents(text string) (store.Retention, error) {
 	out := store.Retention{}

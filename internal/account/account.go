@@ -86,6 +86,18 @@ func holdView(a *store.Account, now time.Time) *HoldView {
 	return &HoldView{Since: a.HoldSince, Until: a.HoldUntil, Reason: a.HoldReason}
 }
 
+// keepOnly deletes the passkeys that the customer did not choose to keep. Each has an event of its own, so that one that somebody puts back
+// into the database is found.
+func keepOnly(tx *store.Tx, c *verification.Completed) (deleted int, err error) {
+	gone, err := tx.DeletePasskeysExcept(c.Account.ID, c.Choice.Keep)
+	for _, id := range gone {
+		if err == nil {
+			err = tx.Record(c.Caller.Event(c.Account.ID, "passkey.deleted", true, map[string]string{"passkey": id, "way": c.Way}))
+		}
+	}
+	return len(gone), err
+}
+
 // changed is what every change of a security setting does: it voids what was begun before, and is written down.
 func changed(tx *store.Tx, c *verification.Completed, kind string, data map[string]string) error {
 	if err := tx.BumpSecurity(c.Account.ID); err != nil {

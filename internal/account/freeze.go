@@ -114,10 +114,10 @@ func (s *Service) finishUnfreeze(tx *store.Tx, c *verification.Completed) (*veri
 	if err := tx.SetFrozen(a.ID, false); err != nil {
 		return nil, err
 	}
-	var gone int64
+	gone := 0
 	var err error
 	if a.Passkeys > 0 {
-		if gone, err = tx.DeletePasskeysExcept(a.ID, c.Choice.Keep); err != nil {
+		if gone, err = keepOnly(tx, c); err != nil {
 			return nil, err
 		}
 	}
@@ -125,7 +125,7 @@ func (s *Service) finishUnfreeze(tx *store.Tx, c *verification.Completed) (*veri
 	if err != nil {
 		return nil, err
 	}
-	if err := changed(tx, c, "account.unfrozen", map[string]string{"passkeys_deleted": strconv.FormatInt(gone, 10)}); err != nil {
+	if err := changed(tx, c, "account.unfrozen", map[string]string{"passkeys_deleted": strconv.Itoa(gone)}); err != nil {
 		return nil, err
 	}
 	// The password and every factor bound now have spoken. Links from before could freeze at once again, and a former mailbox with a

@@ -53,7 +53,7 @@ func (s *Service) finishReset(tx *store.Tx, c *verification.Completed) (*verific
 	if err := tx.SetPassword(a.ID, c.Choice.PasswordHash); err != nil {
 		return nil, err
 	}
-	if _, err := tx.DeletePasskeysExcept(a.ID, c.Choice.Keep); err != nil {
+	if _, err := keepOnly(tx, c); err != nil {
 		return nil, err
 	}
 	if err := tx.EndSessions(a.ID, ""); err != nil {

@@ -108,7 +108,7 @@ func grown(t *testing.T) (f *fixture, kept []string) {
 	signature := sha256.Sum256(raw(doc.Passkey.Signature))
 	f.signature = signature[:]
 	f.update(func(tx *store.Tx) error {
-		registration, err := tx.RecordAbout(store.Event{AccountID: d.Account, Kind: "passkey.created", OK: true}, func(opening [32]byte) [32]byte {
+		registration, err := tx.RecordAbout(store.Event{AccountID: d.Account, Kind: "passkey.created", OK: true, Data: map[string]string{"passkey": "pk_1"}}, func(opening [32]byte) [32]byte {
 			return approval.CredentialCommitment(opening, d.Account, d.RelyingParty, raw(doc.Passkey.CredentialID), raw(doc.Passkey.PublicKey))
 		})
 		if err != nil {

@@ -25,7 +25,8 @@ func (l *Log) Newest(ctx context.Context) (text string, err error) {
 		s, err := tx.LogState()
 		text = s.Checkpoint
 		newest, _, _ := strings.Cut(s.Checkpoint, "\n\n")
-		if s.Cosigned != "" && (strings.HasPrefix(s.Cosigned, newest+"\n\n") || tx.Now.Sub(s.CosignedAt) < cosignedFor) {
+		recent := !s.CosignedAt.After(tx.Now) && tx.Now.Sub(s.CosignedAt) < cosignedFor
+		if s.Cosigned != "" && (recent || strings.HasPrefix(s.Cosigned, newest+"\n\n")) && l.cosignedOurs(&s) {
 			text = s.Cosigned
 		}
 		if err == nil && text == "" {
@@ -34,6 +35,25 @@ func (l *Log) Newest(ctx context.Context) (text string, err error) {
 		return err
 	})
 	return text, err
+}
+
+// cosignedOurs tells whether what is kept as cosigned is a checkpoint of this log: others read what is shown as the log's word. Where the master
+// key is not known, it goes by what it says.
+func (l *Log) cosignedOurs(s *store.LogState) bool {
+	c, err := ReadCheckpoint(s.Cosigned)
+	newest, err2 := ReadCheckpoint(s.Checkpoint)
+	if err != nil || err2 != nil || c.Origin != newest.Origin || c.Size > newest.Size {
+		return false
+	}
+	if l.Keys == nil {
+		return true
+	}
+	by, err := verifiers(l.Keys, c.Origin)
+	if err != nil {
+		return false
+	}
+	_, err = OpenCheckpoint(s.Cosigned, by...)
+	return err == nil
 }
 
 // Serve reads what c2sp.org/tlog-tiles has below tile/: level is a number or "entries", path the tile's number, with ".p/W" behind it

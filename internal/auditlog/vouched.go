@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"maps"
+	"math"
 	"slices"
 
 	"countersign/approval"
@@ -213,6 +214,8 @@ func (v *rowCheck) passkeys() error {
 				return err
 			case event == nil || !bytes.Equal(event.Subject, credential(p.Registration, p.AccountID, p.RPID, p.CredentialID, p.PublicKey)):
 				v.report.wrong("a passkey that the log does not know", "%s", name)
+			case idIn(event, "passkey") != p.ID:
+				v.report.wrong("a passkey stands under another's id", "%s", name)
 			case ended["passkey.deleted"][name]:
 				v.report.wrong("a passkey that was deleted is there again", "%s", name)
 			case ended["passkey.suspended"][name] && p.SuspendedAt.IsZero():
@@ -223,6 +226,24 @@ func (v *rowCheck) passkeys() error {
 			return nil
 		}
 	}
+}
+
+// idIn is an id that an event's data name.
+func idIn(r *store.LogRow, name string) string {
+	data, err := parseObject([]byte(r.Data))
+	if err != nil {
+		return ""
+	}
+	return data[name]
+}
+
+// place is where an event stands among others: its leaf, which the tree has, and not its id, which is the database's. What has none yet comes
+// after, in the order of ids.
+func place(r *store.LogRow) int64 {
+	if r.Leaf >= 0 {
+		return r.Leaf
+	}
+	return math.MaxInt64/2 + r.ID
 }
 
 // frozen compares accounts with the last event that froze or unfroze them.
@@ -237,8 +258,8 @@ func (v *rowCheck) frozen() error {
 			switch {
 			case !r.OK:
 			case kind == "account.frozen":
-				last[r.AccountID] = r.ID
-			case r.ID > last[r.AccountID]:
+				last[r.AccountID] = max(last[r.AccountID], place(&r))
+			case place(&r) > last[r.AccountID]:
 				delete(last, r.AccountID)
 			}
 		}
@@ -259,8 +280,7 @@ func (v *rowCheck) frozen() error {
 // apiKeys compares the keys of the payout systems with the events of their creation and their end: who has the database could give
 // himself one.
 func (v *rowCheck) apiKeys() error {
-	// Of a redacted event its time alone is left, which is that of the key's row.
-	hashes, redacted, revoked := map[string]string{}, map[int64]bool{}, map[string]bool{}
+	hashes, revoked := map[string]string{}, map[string]bool{}
 	for _, kind := range []string{"api_key.created", "api_key.revoked"} {
 		events, err := v.tx.EventsOfKind(kind)
 		if err != nil {
@@ -273,8 +293,6 @@ func (v *rowCheck) apiKeys() error {
 			case err != nil || !r.OK || r.Leaf < 0 && r.Leaf != store.Unsequenced:
 			case kind == "api_key.revoked":
 				revoked[data["api_key"]] = true
-			case !r.RedactedAt.IsZero():
-				redacted[r.At.UnixMilli()] = true
 			default:
 				hashes[data["api_key"]] = r.Internal
 			}
@@ -290,7 +308,7 @@ func (v *rowCheck) apiKeys() error {
 			switch hash, known := hashes[k.ID]; {
 			case known && hash != hex.EncodeToString(k.SecretHash):
 				v.report.wrong("an API key was put in another's place", "%s", k.ID)
-			case !known && !redacted[k.CreatedAt.UnixMilli()]:
+			case !known:
 				v.report.wrong("an API key that the log does not know", "%s", k.ID)
 			case revoked[k.ID] && k.RevokedAt.IsZero():
 				v.report.wrong("an API key that was revoked opens again", "%s", k.ID)

@@ -333,7 +333,7 @@ const approvalColumns = `a.withdrawal_id, w.account_id, a.document, a.fingerprin
 
 // ApprovalRows reads records of approvals in the order of their withdrawals' ids, after the one named; "" begins.
 func (tx *Tx) ApprovalRows(after string, limit int) ([]ApprovalRow, error) {
-	return rows(tx, (*ApprovalRow).fields, `SELECT `+approvalColumns+`WHERE a.withdrawal_id > $1 ORDER BY a.withdrawal_id LIMIT $2`, after, limit)
+	return rows(tx, (*ApprovalRow).fields, `SELECT `+approvalColumns+`WHERE a.withdrawal_id > $1 OR $1 = '' AND a.withdrawal_id = '' ORDER BY a.withdrawal_id LIMIT $2`, after, limit)
 }
 
 // Recorded tells whether there is the record of an approval that refers to an event.

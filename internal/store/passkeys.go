@@ -188,13 +188,13 @@ func (tx *Tx) HasPasskeys(accountID string, ids []string) (bool, error) {
 	return strangers == 0, err
 }
 
-// DeletePasskeysExcept deletes all passkeys of an account but those selected, and returns how many went.
-func (tx *Tx) DeletePasskeysExcept(accountID string, keep Selection) (int64, error) {
-	n, err := tx.affect(`DELETE FROM passkeys WHERE account_id = $1 AND id `+keep.none()+tx.elements("$2"), accountID, keep.list())
-	if err != nil || n == 0 {
-		return 0, err
+// DeletePasskeysExcept deletes all passkeys of an account but those selected, and returns the ids of those that went.
+func (tx *Tx) DeletePasskeysExcept(accountID string, keep Selection) ([]string, error) {
+	gone, err := rows(tx, func(id *string) []any { return []any{id} }, `DELETE FROM passkeys WHERE account_id = $1 AND id `+keep.none()+tx.elements("$2")+` RETURNING id`, accountID, keep.list())
+	if err != nil || len(gone) == 0 {
+		return nil, err
 	}
-	return n, tx.recount(accountID)
+	return gone, tx.recount(accountID)
 }
 
 // EmpowerPasskeys gives withdrawal power to the passkeys selected.
