@@ -52,6 +52,7 @@ test.describe('without a mouse', () => {
     await press(ines, ines.button('Your profile'));
     await press(ines, page.getByRole('dialog').getByRole('link', { name: 'Security' }));
     await press(ines, page.getByRole('link', { name: /^Passkey Face, fingerprint or screen lock/ }));
+    await expect(ines.heading('Sign in and withdraw with a passkey')).toBeVisible();
     await press(ines, ines.link('Create passkey'));
     await demo.inbox.clear();
     await press(ines, ines.button('Send the codes'));

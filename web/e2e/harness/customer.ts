@@ -157,6 +157,8 @@ export class Customer {
       .getByRole('link', { name: /^Passkey\b/ })
       .last()
       .click();
+    // The page that is left has a link of the same name, to this one.
+    await expect(this.heading(/^Sign in .*with a passkey$/)).toBeVisible();
     await this.link('Create passkey').click();
     await expect(this.heading('Verify it’s you')).toBeVisible();
   }
