@@ -18,7 +18,7 @@ type AlertInfo struct {
 	// Phrase is the account's anti-phishing phrase, "" if none is set.
 	Phrase string
 	// NotMeURL is the link that freezes the account; it works for NotMeLifetime. "" leaves it out: where the account is frozen
-	// already there is a link to sign in instead.
+	// already there is a link to sign in instead, and where it was erased one to support.
 	NotMeURL string
 	// HoldUntil is when withdrawals go on; zero if they were not paused.
 	HoldUntil time.Time
@@ -95,7 +95,7 @@ func (a AlertInfo) copy() eventCopy {
 		}
 	case "withdrawal.expired":
 		return eventCopy{
-			Title: "A withdrawal was not paid in time", What: "Withdrawal expired", Lead: "You approved it, and it was not paid out before its time was over. Nothing was sent, and your balance is as it was.",
+			Title: "A withdrawal was not paid in time", What: "Withdrawal not paid", Lead: "You approved it, and it was not paid out before its time was over. Nothing was sent, and your balance is as it was.",
 			After: "If you still want it, request it again.",
 		}
 	case "address.deleted":
@@ -151,10 +151,13 @@ func (b Brand) AlertEmail(to string, a AlertInfo) Message {
 	if a.Browser != "" || a.Address != "" {
 		l.Rows = append(l.Rows, row{"Device", plainBrowser(a.Browser)}, row{"IP address", plainAddress(a.Address)})
 	}
-	if a.NotMeURL != "" {
+	switch {
+	case a.NotMeURL != "":
 		l.Link = &link{Text: "This wasn’t me", URL: a.NotMeURL, Freeze: true}
 		l.Note = "It opens a page where you can freeze your account. No sign-in needed. The link works for 72 hours."
-	} else {
+	case a.Event == "account.erased":
+		l.Link = &link{Text: "Write to us", URL: b.BaseURL + "/support/new"}
+	default:
 		l.Link = &link{Text: "Sign in", URL: b.BaseURL + "/"}
 	}
 	return l.message(to)

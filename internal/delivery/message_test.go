@@ -204,6 +204,13 @@ func TestTheMailAboutAFrozenAccountLeadsToSigningIn(t *testing.T) {
 	}
 }
 
+func TestTheMailAboutAnErasedAccountLeadsToSupport(t *testing.T) {
+	m := brand.AlertEmail("a@b.example", AlertInfo{Event: "account.erased", At: noon})
+	if !strings.Contains(m.Text, "Write to us: https://countersign.example/support/new\n") || strings.Contains(m.Text, "Sign in") || strings.Contains(m.HTML, "Sign in") {
+		t.Error(m.Text)
+	}
+}
+
 func TestEmailsSpeakCalmly(t *testing.T) {
 	bad := regexp.MustCompile(`(?i)!|\bemail|oops|please|\bsimply\b|\bjust\b|\beasy\b|log ?in\b`)
 	var all []Message

@@ -11,6 +11,7 @@ import (
 	"countersign/approval"
 	"countersign/internal/auditlog"
 	"countersign/internal/testkit"
+	"countersign/internal/withdrawal"
 )
 
 // approved is a withdrawal that its owner approved by passkey.
@@ -171,6 +172,11 @@ func TestWhatNobodyTakesExpiresAndIsBackOnTheBalance(t *testing.T) {
 	c.LoginByPasskey(in.Browser).OK()
 	if got := in.Balance("USDT"); got != "1000" {
 		t.Error(got)
+	}
+	var ended withdrawal.View
+	in.Get("/v1/withdrawals/" + w.ID).OK().Into(&ended)
+	if ended.ApprovedAt == nil || ended.DecidedAt.Sub(*ended.ApprovedAt) != 24*time.Hour || ended.HandedOverAt != nil {
+		t.Errorf("approved %v, ended %v, handed over %v", ended.ApprovedAt, ended.DecidedAt, ended.HandedOverAt)
 	}
 }
 
@@ -390,6 +396,7 @@ func TestAnAPIKeyThatSomebodyPutIntoTheDatabaseIsFound(t *testing.T) {
 	hash := k.Bytes(`'0123456789abcdef'`)
 	for _, bend := range []struct{ change, back, want string }{
 		{`INSERT INTO api_keys (id, secret_hash, name, created_at) VALUES ('key_forged', ` + hash + `, 'Payouts', 1)`, `DELETE FROM api_keys WHERE id = 'key_forged'`, "an API key that the log does not know: key_forged"},
+		{`INSERT INTO api_keys (id, secret_hash, name, created_at) VALUES ('', ` + hash + `, 'Payouts', 1)`, `DELETE FROM api_keys WHERE id = ''`, "an API key that the log does not know"},
 		{`UPDATE api_keys SET revoked_at = 0 WHERE id = '` + gone.ID + `'`, `UPDATE api_keys SET revoked_at = 1 WHERE id = '` + gone.ID + `'`, "an API key that was revoked opens again: " + gone.ID},
 		{`UPDATE api_keys SET secret_hash = ` + hash + ` WHERE id = '` + p.ID + `'`, "", "an API key was put in another's place: " + p.ID},
 	} {

@@ -84,6 +84,8 @@ type View struct {
 	RequestedAt     time.Time   `json:"requested_at"`
 	ExpiresAt       time.Time   `json:"expires_at"`
 	DecidedAt       *time.Time  `json:"decided_at"`
+	ApprovedAt      *time.Time  `json:"approved_at"`
+	HandedOverAt    *time.Time  `json:"handed_over_at"`
 	ApprovedBy      *ApprovedBy `json:"approved_by"`
 	Fingerprint     *string     `json:"fingerprint"`
 	DetailsDigest   string      `json:"details_digest"`
@@ -374,6 +376,12 @@ func (s *Service) viewWith(tx *store.Tx, w *store.Withdrawal, book *addressBook)
 	}
 	if !w.DecidedAt.IsZero() {
 		v.DecidedAt = &w.DecidedAt
+	}
+	if !w.ApprovedAt.IsZero() {
+		v.ApprovedAt = &w.ApprovedAt
+	}
+	if !w.HandedOverAt.IsZero() {
+		v.HandedOverAt = &w.HandedOverAt
 	}
 	if !w.WaitsUntil.IsZero() {
 		v.WaitsUntil = &w.WaitsUntil

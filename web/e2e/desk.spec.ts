@@ -55,6 +55,28 @@ test('an account is found by its exact e-mail alone, and its sessions are ended'
   await expect(ines.heading('Sign in')).toBeVisible();
 });
 
+test('the timeline tells how each withdrawal ended', async ({ admin, ines }) => {
+  await ines.signInWithPasskey();
+  await ines.requestWithdrawal({ amount: '44' });
+  await ines.button('Cancel withdrawal').click();
+  await expect(ines.heading('This withdrawal was cancelled')).toBeVisible();
+  await ines.requestWithdrawal({ amount: '20' });
+  await ines.confirmWithPasskey();
+  await ines.post('/v1/account/freeze');
+
+  await admin.openAccount(inesEmail);
+  const events = admin.page.getByRole('listitem');
+  await expect(
+    events.filter({ hasText: 'Withdrawal cancelled' }).filter({ hasText: '44 USDT, by the customer' }),
+  ).toBeVisible();
+  await expect(
+    events.filter({ hasText: 'Withdrawal approved' }).filter({ hasText: '20 USDT, by passkey' }),
+  ).toBeVisible();
+  await expect(
+    events.filter({ hasText: 'Withdrawal cancelled' }).filter({ hasText: '20 USDT, by the freeze' }),
+  ).toBeVisible();
+});
+
 test('a hold is put on and lengthened, never shortened, and the customer sees it', async ({ admin, ines }) => {
   await admin.openAccount(inesEmail);
   const put = async (action: RegExp, hours: string) => {

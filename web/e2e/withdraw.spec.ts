@@ -62,6 +62,32 @@ test('F2: one scan approves a withdrawal, and it signed exactly that withdrawal'
   expect(await verifiedElsewhere(forged, asked)).toMatchObject({ code: 1 });
 });
 
+test('what the app says of a saved proof covers nothing of the receipt', async ({ ines }) => {
+  await ines.page.setViewportSize({ width: 360, height: 844 });
+  await ines.signInWithPasskey();
+  await ines.requestWithdrawal({ amount: '20' });
+  await ines.confirmWithPasskey();
+  await ines.button('Save proof').click();
+  const said = await ines.page.getByText('Proof saved').boundingBox();
+  const receipt = await ines.page.getByRole('article').boundingBox();
+  const done = await ines.link('Done').boundingBox();
+  if (!said || !receipt || !done) throw new Error('something is not shown');
+  expect(said.y + said.height).toBeLessThanOrEqual(receipt.y);
+  expect(receipt.y + receipt.height, 'all of it stands above the buttons').toBeLessThanOrEqual(done.y);
+});
+
+test('what was approved and then cancelled by a freeze says when it was both', async ({ ines }) => {
+  await ines.signInWithPasskey();
+  const id = await ines.requestWithdrawal({ amount: '20' });
+  await ines.confirmWithPasskey();
+  await ines.post('/v1/account/freeze');
+  await ines.signInWithPasskey();
+  await ines.open(`/withdraw/${id}`);
+  await expect(ines.heading('This withdrawal was cancelled')).toBeVisible();
+  await expect(ines.page.getByText(/^You approved it .+ The account was frozen .+ Nothing was sent\./)).toBeVisible();
+  await expect(ines.link('Start unfreezing')).toBeVisible();
+});
+
 test('F7: codes go on approving withdrawals after a passkey exists', async ({ ines }) => {
   await ines.signInWithPasskey();
   const id = await ines.requestWithdrawal({ amount: '20' });

@@ -1,5 +1,7 @@
 import ArrowUpRight from '@lucide/svelte/icons/arrow-up-right';
+import Ban from '@lucide/svelte/icons/ban';
 import BookUser from '@lucide/svelte/icons/book-user';
+import Clock from '@lucide/svelte/icons/clock';
 import History from '@lucide/svelte/icons/history';
 import Hourglass from '@lucide/svelte/icons/hourglass';
 import KeyRound from '@lucide/svelte/icons/key-round';
@@ -62,17 +64,30 @@ export function episodes(events: ActivityEvent[], names: (passkeyId: string) => 
   return told;
 }
 
+const withdrawalIcons: Record<string, Episode['icon']> = {
+  approved: 'approved',
+  handed_over: 'approved',
+  declined: Ban,
+  cancelled: Ban,
+  expired: Clock,
+};
+
+/** It was approved, and nobody took it in time. */
+const notPaid = (event: ActivityEvent) => event.kind === 'withdrawal.expired' && event.data['by'] === 'hand_over';
+
 function ofWithdrawal(event: ActivityEvent, id: string): Episode {
   const state = event.kind.slice('withdrawal.'.length);
   const { amount: sum = '', asset = '' } = event.data;
   return {
     id: event.id,
     at: event.at,
-    title: (activity.withdrawal as Record<string, string>)[state] ?? activity.other,
+    title: notPaid(event)
+      ? activity.notPaid
+      : ((activity.withdrawal as Record<string, string>)[state] ?? activity.other),
     line: activity.withdrawalLine(amount(sum), asset),
     from: '',
     filter: 'withdrawals',
-    icon: state === 'approved' || state === 'handed_over' ? 'approved' : ArrowUpRight,
+    icon: withdrawalIcons[state] ?? ArrowUpRight,
     alarming: false,
     signIn: false,
     withdrawal: { id, state, amount: sum, asset, steps: [event] },
@@ -84,6 +99,7 @@ export function stepOf(event: ActivityEvent): string {
   const state = event.kind.slice('withdrawal.'.length);
   if (state === 'requested' && event.browser) return activity.requestedOn(event.browser);
   if (state === 'approved') return event.data['way'] === 'passkey' ? activity.byPasskey : activity.byCodes;
+  if (notPaid(event)) return activity.notPaidStep;
   if (state === 'cancelled' && event.data['by'] === 'freeze') return activity.cancelledByFreeze;
   return (activity.step as Record<string, string>)[state] ?? activity.other;
 }

@@ -234,7 +234,10 @@ export interface Withdrawal {
   lookalike: Lookalike | null;
   requested_at: string;
   expires_at: string;
+  /** Of what was approved and then ended, this is the end. */
   decided_at: string | null;
+  approved_at: string | null;
+  handed_over_at: string | null;
   approved_by: null | { way: 'passkey' | 'codes'; passkey: string };
   /** SHA-256 of the approval, hex. */
   fingerprint: string | null;

@@ -40,6 +40,7 @@ export default {
   changePassword: 'Change password',
   freeze: 'Freeze account',
   openReceipt: 'Open receipt',
+  openEnded: 'See what happened',
   openRequest: 'Open request',
   proof: 'Proof',
   older: 'Show older',
@@ -75,6 +76,8 @@ export default {
   byPasskey: 'Countersigned by passkey',
   byCodes: 'Countersigned with codes',
   cancelledByFreeze: 'Cancelled by the freeze',
+  notPaid: 'Withdrawal not paid in time',
+  notPaidStep: 'Not paid in time',
   withdrawalLine: (amount: string, asset: string) => `${amount} ${asset}`,
   login: (method: string, name: string) =>
     method === 'passkey' ? (name ? `Signed in by passkey “${name}”` : 'Signed in by passkey') : 'Signed in with codes',

@@ -46,6 +46,25 @@ const kinds: Record<string, string> = {
   'recording.expired': 'Recording deleted, its time was over',
 };
 
+/** How a withdrawal ended, by what the log has as `by`. */
+const ends: Record<string, string> = {
+  customer: 'by the customer',
+  freeze: 'by the freeze',
+  business: 'by the business',
+  deadline: 'not confirmed in time',
+  hand_over: 'approved, but not handed over in time',
+};
+
+/** Why a payout system was refused, by the problem's code. */
+const refusedHandOvers: Record<string, string> = {
+  details_mismatch: 'not what was approved',
+  withdrawal_not_approved: 'not approved, or not any more',
+  approval_invalid: 'the stored proof does not hold',
+  idempotency_mismatch: 'its idempotency key is another withdrawal’s',
+};
+
+const ways: Record<string, string> = { passkey: 'by passkey', codes: 'with codes' };
+
 const logKinds: Record<string, string> = {
   'desk.signed_in': 'Signed in',
   'desk.signed_out': 'Signed out',
@@ -100,11 +119,29 @@ const values: Record<string, string> = {
 
 /** "ticket.resolved" where nothing better is known: "Ticket resolved". */
 export function plain(kind: string): string {
-  const text = kind.replace(/^desk\./, '').replace(/[._]/g, ' ');
-  return text.charAt(0).toUpperCase() + text.slice(1);
+  return capital(kind.replace(/^desk\./, '').replace(/[._]/g, ' '));
+}
+
+const capital = (text: string) => text.charAt(0).toUpperCase() + text.slice(1);
+
+/** What an account's timeline says of a withdrawal beside its kind: how much, and how it came to it. */
+function ofWithdrawal(kind: string, data: Record<string, string>): string {
+  const { amount, asset, way = '', by = '', code = '' } = data;
+  return capital(
+    [
+      amount && `${amount} ${asset ?? ''}`,
+      ways[way],
+      ends[by],
+      kind === 'hand_over.refused' && (refusedHandOvers[code] ?? code),
+    ]
+      .filter(Boolean)
+      .join(', '),
+  );
 }
 
 export default {
+  ofWithdrawal,
+  byKey: (id: string) => `key ${id}`,
   kind: (kind: string) => kinds[kind] ?? plain(kind),
   logKind: (kind: string) => logKinds[kind] ?? plain(kind),
   /** What stands beside an act, by its name in the log. */

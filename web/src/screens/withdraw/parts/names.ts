@@ -13,3 +13,8 @@ export function toWhom(w: Pick<Withdrawal, 'label' | 'address_known'>): string {
   if (w.label) return withdraw.toName(w.label);
   return w.address_known === 'used' ? withdraw.toUsed : withdraw.toNew;
 }
+
+/** A withdrawal's state in a word or two. */
+export function stateWord(w: Pick<Withdrawal, 'state' | 'approved_by'>): string {
+  return w.state === 'expired' && w.approved_by ? withdraw.notPaid : withdraw.stateWord[w.state];
+}
