@@ -198,7 +198,8 @@ func (p *PasskeyEvidence) check(c *contents, relyingParty string) error {
 		return fault("passkey.algorithm", "is not within 32 bits")
 	}
 	// One piece of memory holds them all.
-	memory := make([]byte, 0, len(p.AuthenticatorData)+len(p.ClientDataJSON)+len(p.CredentialID)+len(p.Nonce)+len(p.PublicKey)+len(p.Signature))
+	encoded := len(p.AuthenticatorData) + len(p.ClientDataJSON) + len(p.CredentialID) + len(p.Nonce) + len(p.PublicKey) + len(p.Signature)
+	memory := make([]byte, 0, encoded*3/4)
 	for _, m := range [...]struct {
 		name, value       string
 		shortest, longest int

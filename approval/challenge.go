@@ -28,7 +28,7 @@ func Challenge(nonce, canonical []byte) ([32]byte, error) {
 
 // challenge takes a nonce and details whose form was checked.
 func challenge(nonce []byte, canonical string) [32]byte {
-	message := make([]byte, 0, len(challengeLabel)+1+NonceSize+len(canonical))
+	message := make([]byte, 0, 1024) // on the stack, with what most details need
 	message = append(message, challengeLabel...)
 	message = append(message, 0)
 	message = append(message, nonce...)

@@ -147,18 +147,21 @@ func (r *reader) text(name, member string, value *string) {
 	}
 	var out strings.Builder
 	out.Grow(512)
-	for i := 0; i+1 < len(r.rest); i++ {
+	for plain, i := 0, 0; i+1 < len(r.rest); i++ {
 		switch c, next := r.rest[i], r.rest[i+1]; {
+		case c != '"' && c != '\\':
+			continue
 		case c == '"':
+			out.WriteString(r.rest[plain:i])
 			*value, r.rest = out.String(), r.rest[i+1:]
 			return
-		case c != '\\':
-			out.WriteByte(c)
-			continue
 		case next == '"', next == '\\':
-			out.WriteByte(next)
+			out.WriteString(r.rest[plain:i])
+			plain = i + 1
 		case next == 'n':
+			out.WriteString(r.rest[plain:i])
 			out.WriteByte('\n')
+			plain = i + 2
 		default:
 			r.fail(member, "holds an escape that the canonical form has not")
 			return
