@@ -88,6 +88,11 @@ func TestTheLogIsReadInTheFormOfTiles(t *testing.T) {
 			t.Errorf("%s: %d", path, a.Status)
 		}
 	}
+	for _, path := range []string{"/log/checkpoint/", "/log/", "/log/tile", "/log/nothing"} {
+		if a := b.Get(path); a.Status != http.StatusNotFound || a.Header.Get("Content-Type") != "application/problem+json" {
+			t.Errorf("%s: %d, %s", path, a.Status, a.Header.Get("Content-Type"))
+		}
+	}
 	hidden := testkit.New(t, func(c *app.Config) { c.HideLog = true })
 	hidden.Full()
 	if err := hidden.App.Log.SequenceAll(t.Context()); err != nil {

@@ -46,7 +46,7 @@ func TestAnApprovalIsConsumedOnceAndExactly(t *testing.T) {
 		{"amount", "21", "details_mismatch"}, {"amount", "20.0", "invalid_request"}, {"amount", "020", "invalid_request"}, {"amount", "2e1", "invalid_request"}, {"amount", 20, "invalid_request"},
 		{"fee", "0", "details_mismatch"}, {"address", "TXYZopYRdj2D9XRtbG411XZZ3kM5VkAeBf", "details_mismatch"}, {"memo", "x", "details_mismatch"}, {"asset", "usdt", "details_mismatch"},
 		{"network", "ethereum", "details_mismatch"}, {"account", c.ID + "x", "details_mismatch"}, {"withdrawal", w.ID + "x", "details_mismatch"}, {"relying_party", "evil.example", "details_mismatch"},
-		{"expires", "2026-01-01T00:00:00Z", "details_mismatch"}, {"expires", "tomorrow", "invalid_request"}, {"address", "", "invalid_request"}, {"address", "T\u200bX", "invalid_request"},
+		{"expires", "2026-01-01T00:00:00Z", "details_mismatch"}, {"expires", "tomorrow", "invalid_request"}, {"address", "", "invalid_request"}, {"address", "T\u200bX", "invalid_request"}, {"memo", nil, "invalid_request"},
 	} {
 		var problem struct{ Field string }
 		p.HandOver(w.ID, "payment-0001", with(details, other.name, other.value)).Refused(other.code).Into(&problem)
@@ -54,6 +54,15 @@ func TestAnApprovalIsConsumedOnceAndExactly(t *testing.T) {
 			t.Errorf("%s: the field is %q", other.name, problem.Field)
 		}
 	}
+	for name := range details {
+		without := maps.Clone(details)
+		delete(without, name)
+		var problem struct{ Field string }
+		if p.HandOver(w.ID, "payment-0001", without).Refused("invalid_request").Into(&problem); problem.Field != "details."+name {
+			t.Errorf("without %s: the field is %q", name, problem.Field)
+		}
+	}
+	p.HandOver(w.ID, "payment-0001", with(details, "Memo", "")).Refused("invalid_request")
 	p.HandOver(w.ID, "payment-0001", nil).Refused("invalid_request")
 	p.HandOver(w.ID, "short", details).Refused("invalid_request")
 	p.HandOver(w.ID, "", details).Refused("invalid_request")

@@ -89,13 +89,16 @@ func (s *Server) Handler() http.Handler {
 		// A tile's number goes on behind slashes.
 		mux.Handle(rt.Method+" "+strings.Replace(rt.Path, "{tile}", "{tile...}", 1), s.adapt(rt))
 	}
-	mux.Handle("/v1/", s.adapt(Route{Path: "/v1/", Access: Public, serve: func(_ context.Context, rq *request, w http.ResponseWriter) (any, error) {
-		if allowed := methods(mux, rq.http); len(allowed) > 0 {
-			w.Header().Set("Allow", strings.Join(allowed, ", "))
-			return nil, refusal.New("method_not_allowed", "This route takes "+strings.Join(allowed, ", ")+".")
-		}
-		return nil, refusal.New("not_found", "There is no such route. GET /openapi.json lists them.")
-	}}))
+	// Below these there are no pages.
+	for _, path := range []string{"/v1/", "/log/"} {
+		mux.Handle(path, s.adapt(Route{Path: path, Access: Public, serve: func(_ context.Context, rq *request, w http.ResponseWriter) (any, error) {
+			if allowed := methods(mux, rq.http); len(allowed) > 0 {
+				w.Header().Set("Allow", strings.Join(allowed, ", "))
+				return nil, refusal.New("method_not_allowed", "This route takes "+strings.Join(allowed, ", ")+".")
+			}
+			return nil, refusal.New("not_found", "There is no such route. GET /openapi.json lists them.")
+		}}))
+	}
 	if s.App != nil {
 		mux.Handle("/", s.page())
 	}

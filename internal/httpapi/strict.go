@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"reflect"
+	"regexp"
 	"slices"
 	"strings"
 	"unicode/utf8"
@@ -39,12 +40,16 @@ func decode(body []byte, dst any) error {
 	if err != nil {
 		var wrong *json.UnmarshalTypeError
 		if errors.As(err, &wrong) {
-			return refusal.Field("invalid_request", wrong.Field, fmt.Sprintf("%q has the wrong type.", wrong.Field))
+			field := embedded.ReplaceAllString(wrong.Field, "")
+			return refusal.Field("invalid_request", field, fmt.Sprintf("%q has the wrong type.", field))
 		}
 		return refusal.New("invalid_request", "The body does not fit the schema.")
 	}
 	return nil
 }
+
+// embedded are names of Go that encoding/json puts into a member's path, and that no JSON has.
+var embedded = regexp.MustCompile(`\b[A-Z]\w*\.`)
 
 // malformed says what is wrong with a body that is not JSON.
 func malformed(body []byte) error {
@@ -227,9 +232,15 @@ func member(t reflect.Type, name string) (reflect.Type, bool) {
 		return nil, true // of the wrong type, as Unmarshal says with its name
 	}
 	for i := range t.NumField() {
-		tag, _, _ := strings.Cut(t.Field(i).Tag.Get("json"), ",")
+		f := t.Field(i)
+		tag, _, _ := strings.Cut(f.Tag.Get("json"), ",")
 		if tag == name {
-			return t.Field(i).Type, true
+			return f.Type, true
+		}
+		if f.Anonymous {
+			if in, known := member(f.Type, name); known {
+				return in, true
+			}
 		}
 	}
 	return nil, false

@@ -20,8 +20,12 @@ import (
 // HandOverLife is how long an approved withdrawal waits for the payout system, where the settings say nothing else.
 const HandOverLife = 24 * time.Hour
 
-// Details are what a payout system is about to pay: the members of package approval, every one a string.
-type Details = approval.Details
+// Details are what a payout system is about to pay: the members of package approval, every one a string. An empty memo is given as
+// such, so that one that was forgotten does not pass for it.
+type Details struct {
+	approval.Details
+	Memo *string `json:"memo"`
+}
 
 // Payout is a withdrawal as the business's payout system sees it. Details are the canonical bytes that were approved.
 type Payout struct {
@@ -175,6 +179,10 @@ func canonicalOf(d *Details) ([]byte, error) {
 	if d == nil {
 		return nil, refusal.Field("invalid_request", "details", "Give the details that are about to be paid: an object of ten strings, as docs/approval.md has them.")
 	}
+	if d.Memo == nil {
+		return nil, refusal.Field("invalid_request", "details.memo", "This member is missing. Where the payment has no memo, give an empty one.")
+	}
+	d.Details.Memo = *d.Memo
 	b, err := d.Canonical()
 	var bad *approval.DetailsError
 	if errors.As(err, &bad) {
