@@ -63,11 +63,14 @@ async function record({ page }: Customer): Promise<void> {
   await expect(recordingBar(page)).toBeVisible();
 }
 
-/** Whether what is there to be pressed at its middle is the thing itself. */
+/** Whether what is seen at its middle is the thing itself, also where it lets pointers through to what it covers. */
 const onTop = (locator: Locator) =>
-  locator.evaluate((element) => {
+  locator.evaluate((element: HTMLElement) => {
+    element.style.pointerEvents = 'auto';
     const { x, y, width, height } = element.getBoundingClientRect();
-    return element.contains(document.elementFromPoint(x + width / 2, y + height / 2));
+    const there = document.elementFromPoint(x + width / 2, y + height / 2);
+    element.style.pointerEvents = '';
+    return element.contains(there);
   });
 
 /** The service's configuration with other figures for support. */
