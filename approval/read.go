@@ -192,7 +192,7 @@ func hasControl(s string) bool {
 // list reads strings up to the closing bracket.
 func (r *reader) list(name, member string, most int) []string {
 	r.literal(name, member)
-	out := make([]string, 0, min(most, 24))
+	out := make([]string, 0, min(most, 24)) // the proofs of 2^24 entries and more
 	for r.err == nil && !r.has("]") {
 		if len(out) == most {
 			r.fail(member, "has too many elements")

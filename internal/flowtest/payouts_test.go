@@ -62,7 +62,9 @@ func TestAnApprovalIsConsumedOnceAndExactly(t *testing.T) {
 			t.Errorf("without %s: the field is %q", name, problem.Field)
 		}
 	}
-	p.HandOver(w.ID, "payment-0001", with(details, "Memo", "")).Refused("invalid_request")
+	for _, unknown := range []string{"Memo", "", "Details", "note"} {
+		p.HandOver(w.ID, "payment-0001", with(details, unknown, "")).Refused("invalid_request")
+	}
 	p.HandOver(w.ID, "payment-0001", nil).Refused("invalid_request")
 	p.HandOver(w.ID, "short", details).Refused("invalid_request")
 	p.HandOver(w.ID, "", details).Refused("invalid_request")

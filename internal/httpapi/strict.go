@@ -231,16 +231,19 @@ func member(t reflect.Type, name string) (reflect.Type, bool) {
 	case t.Kind() != reflect.Struct:
 		return nil, true // of the wrong type, as Unmarshal says with its name
 	}
+	var within []reflect.Type // whose members count where those of the outer struct have not the name
 	for i := range t.NumField() {
 		f := t.Field(i)
-		tag, _, _ := strings.Cut(f.Tag.Get("json"), ",")
-		if tag == name {
+		switch tag, _, _ := strings.Cut(f.Tag.Get("json"), ","); {
+		case f.Anonymous:
+			within = append(within, f.Type)
+		case tag == name:
 			return f.Type, true
 		}
-		if f.Anonymous {
-			if in, known := member(f.Type, name); known {
-				return in, true
-			}
+	}
+	for _, t := range within {
+		if in, known := member(t, name); known {
+			return in, true
 		}
 	}
 	return nil, false
