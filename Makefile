@@ -50,11 +50,11 @@ test-go: $(DIST)
 	@scripts/need-postgres >/dev/null
 	go test -race -timeout 20m ./...
 
-## test-postgres: the store and the flows on PostgreSQL, which copies meet at; test-go has them on SQLite with the race detector
+## test-postgres: the store, the flows and the audit log on PostgreSQL, which copies meet at; test-go has them on SQLite with the race detector
 .PHONY: test-postgres
 test-postgres: $(DIST)
 	@scripts/need-postgres >/dev/null
-	COUNTERSIGN_TEST_DATABASE=postgres go test -count=1 -timeout 20m ./internal/store ./internal/flowtest
+	COUNTERSIGN_TEST_DATABASE=postgres go test -count=1 -timeout 20m ./internal/store ./internal/flowtest ./internal/auditlog
 
 ## chaos: copies and databases are killed under load, for CHAOS (90s), and a checker tells what became of every answer; then a copy of COPY_ACCOUNTS (1000000) accounts to PostgreSQL is killed twice
 CHAOS ?= 90s

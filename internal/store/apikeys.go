@@ -45,9 +45,9 @@ type APIKeyRow struct {
 }
 
 // APIKeyRows reads keys by their ids, after the one named; "" begins.
-func (tx *Tx) APIKeyRows(after string, limit int) ([]APIKeyRow, error) {
+func (tx *Tx) APIKeyRows(id string, limit int) ([]APIKeyRow, error) {
 	return rows(tx, func(k *APIKeyRow) []any { return []any{&k.ID, &k.SecretHash, at{&k.CreatedAt}, at{&k.RevokedAt}} },
-		`SELECT id, secret_hash, created_at, revoked_at FROM api_keys WHERE id > $1 OR $1 = '' AND id = '' ORDER BY id LIMIT $2`, after, limit)
+		`SELECT id, secret_hash, created_at, revoked_at FROM api_keys WHERE id `+after(id)+` $1 ORDER BY id LIMIT $2`, id, limit)
 }
 
 // RevokeAPIKey ends a key; false if there is none, or it was revoked before.

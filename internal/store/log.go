@@ -332,8 +332,17 @@ const approvalColumns = `a.withdrawal_id, w.account_id, a.document, a.fingerprin
 	FROM approvals a JOIN withdrawals w ON w.id = a.withdrawal_id `
 
 // ApprovalRows reads records of approvals in the order of their withdrawals' ids, after the one named; "" begins.
-func (tx *Tx) ApprovalRows(after string, limit int) ([]ApprovalRow, error) {
-	return rows(tx, (*ApprovalRow).fields, `SELECT `+approvalColumns+`WHERE a.withdrawal_id > $1 OR $1 = '' AND a.withdrawal_id = '' ORDER BY a.withdrawal_id LIMIT $2`, after, limit)
+func (tx *Tx) ApprovalRows(id string, limit int) ([]ApprovalRow, error) {
+	return rows(tx, (*ApprovalRow).fields, `SELECT `+approvalColumns+`WHERE a.withdrawal_id `+after(id)+` $1 ORDER BY a.withdrawal_id LIMIT $2`, id, limit)
+}
+
+// after compares with the id where a page begins; where the first one does, an empty id belongs to it, as only somebody else can have
+// put one there.
+func after(id string) string {
+	if id == "" {
+		return ">="
+	}
+	return ">"
 }
 
 // Recorded tells whether there is the record of an approval that refers to an event.
@@ -366,7 +375,7 @@ type PasskeyRow struct {
 func (tx *Tx) PasskeyRows(accountID, id string, limit int) ([]PasskeyRow, error) {
 	return rows(tx, func(p *PasskeyRow) []any {
 		return []any{&p.AccountID, &p.ID, &p.RPID, &p.CredentialID, &p.PublicKey, at{&p.SuspendedAt}, &p.Registration.Event, &p.Registration.Opening}
-	}, `SELECT account_id, id, rp_id, credential_id, public_key, suspended_at, registration, registration_opening FROM passkeys WHERE (account_id, id) > ($1, $2) ORDER BY account_id, id LIMIT $3`, accountID, id, limit)
+	}, `SELECT account_id, id, rp_id, credential_id, public_key, suspended_at, registration, registration_opening FROM passkeys WHERE (account_id, id) `+after(accountID)+` ($1, $2) ORDER BY account_id, id LIMIT $3`, accountID, id, limit)
 }
 
 // SetRegistration notes by which event a passkey came.
