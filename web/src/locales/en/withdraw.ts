@@ -225,7 +225,7 @@ export default {
   cancelledLine: (when: string) => `Cancelled ${inLine(when)}.`,
   frozenAfter: (approved: string, frozen: string) =>
     `You approved it ${inLine(approved)}. The account was frozen ${inLine(frozen)}, before it was handed over.`,
-  amountBack: 'The amount is back on your balance.',
+  balanceKept: 'Your balance is as it was.',
   declinedTitle: 'This withdrawal was declined',
   declinedLine: (business: string, when: string) => `${business} declined it ${inLine(when)}.`,
   askWhy: 'Ask why',
@@ -345,7 +345,7 @@ export default {
     ['Declined', 'It was refused before you approved it.'],
     ['Cancelled', 'By you, or by a freeze before it was handed over.'],
     ['Expired', 'It was not confirmed in its time.'],
-    ['Not paid in time', 'Approved, and not handed over in its time. The amount is back on your balance.'],
+    ['Not paid in time', 'Approved, and not handed over in its time. Your balance is as it was.'],
   ] as [string, string][],
   sideChain: 'On the network',
   sideChainLine: 'When a transfer arrives is up to its network, so we don’t claim it here.',

@@ -15,6 +15,6 @@ export function toWhom(w: Pick<Withdrawal, 'label' | 'address_known'>): string {
 }
 
 /** A withdrawal's state in a word or two. */
-export function stateWord(w: Pick<Withdrawal, 'state' | 'approved_by'>): string {
-  return w.state === 'expired' && w.approved_by ? withdraw.notPaid : withdraw.stateWord[w.state];
+export function stateWord(w: Pick<Withdrawal, 'state' | 'approved_at'>): string {
+  return w.state === 'expired' && w.approved_at ? withdraw.notPaid : withdraw.stateWord[w.state];
 }
