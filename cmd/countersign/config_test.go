@@ -97,6 +97,7 @@ func TestServeRefusesToStartWithSettingsThatWouldBeUnsafe(t *testing.T) {
 		"events of a kind named twice":      {"retain-events", "login=30d, login=40d", "twice"},
 		"events that are none":              {"retain-events", "nonsense=400d", "no such events"},
 		"events about the log":              {"retain-events", "log=400d", "no such events"},
+		"events of API keys":                {"retain-events", "api_key=400d", "no such events"},
 		"events of withdrawals":             {"retain-events", "withdrawal=400d", "retain-withdrawals"},
 		"a hand-over in a moment":           {"hand-over-within", "1m", "1h to 720h"},
 		"a proxy range that is none":        {"trusted-proxies", "10.0.0.1", "address range"},

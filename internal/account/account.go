@@ -90,12 +90,15 @@ func holdView(a *store.Account, now time.Time) *HoldView {
 // into the database is found.
 func keepOnly(tx *store.Tx, c *verification.Completed) (deleted int, err error) {
 	gone, err := tx.DeletePasskeysExcept(c.Account.ID, c.Choice.Keep)
+	if err != nil {
+		return 0, err
+	}
 	for _, id := range gone {
-		if err == nil {
-			err = tx.Record(c.Caller.Event(c.Account.ID, "passkey.deleted", true, map[string]string{"passkey": id, "way": c.Way}))
+		if err := tx.Record(c.Caller.Event(c.Account.ID, "passkey.deleted", true, map[string]string{"passkey": id, "way": c.Way})); err != nil {
+			return 0, err
 		}
 	}
-	return len(gone), err
+	return len(gone), nil
 }
 
 // changed is what every change of a security setting does: it voids what was begun before, and is written down.

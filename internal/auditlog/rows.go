@@ -126,7 +126,6 @@ const (
 
 func (v *rowCheck) permissions() error {
 	v.erased, v.redacted, v.bundle = map[string]erasure{}, map[string]time.Time{}, -1
-	placed := func(r *store.LogRow) bool { return r.OK && (r.Leaf >= 0 || r.Leaf == store.Unsequenced && v.ours(r)) }
 	erased, err := v.tx.EventsOfKind(KindErased)
 	if err != nil {
 		return err
@@ -134,7 +133,7 @@ func (v *rowCheck) permissions() error {
 	for i := range erased {
 		r := &erased[i]
 		data, err := parseObject([]byte(r.Data))
-		if err != nil || !placed(r) {
+		if err != nil || !v.placed(r) {
 			continue
 		}
 		e := erasure{leaf: r.Leaf, kept: data["withdrawals"] == "kept"}
@@ -150,7 +149,7 @@ func (v *rowCheck) permissions() error {
 	for i := range redacted {
 		r := &redacted[i]
 		data, err := parseObject([]byte(r.Data))
-		if err != nil || !placed(r) {
+		if err != nil || !v.placed(r) {
 			continue
 		}
 		until, err := time.Parse(time.RFC3339, data["until"])
@@ -163,6 +162,11 @@ func (v *rowCheck) permissions() error {
 
 // ours tells whether the service wrote a row, as far as that can be told.
 func (v *rowCheck) ours(r *store.LogRow) bool { return v.keys == nil || r.Ours(v.keys) }
+
+// placed tells whether a row counts as an event that happened: it has its place in the tree, or will get it.
+func (v *rowCheck) placed(r *store.LogRow) bool {
+	return r.OK && (r.Leaf >= 0 || r.Leaf == store.Unsequenced && v.ours(r))
+}
 
 // permitted tells whether an entry permits that a row was redacted.
 func (v *rowCheck) permitted(r *store.LogRow) bool {

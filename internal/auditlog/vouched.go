@@ -7,7 +7,6 @@ import (
 	"errors"
 	"fmt"
 	"maps"
-	"math"
 	"slices"
 
 	"countersign/approval"
@@ -214,6 +213,8 @@ func (v *rowCheck) passkeys() error {
 				return err
 			case event == nil || !bytes.Equal(event.Subject, credential(p.Registration, p.AccountID, p.RPID, p.CredentialID, p.PublicKey)):
 				v.report.wrong("a passkey that the log does not know", "%s", name)
+			case !event.RedactedAt.IsZero():
+				v.report.wrong("a passkey of an erased account is there again", "%s", name)
 			case idIn(event, "passkey") != p.ID:
 				v.report.wrong("a passkey stands under another's id", "%s", name)
 			case ended["passkey.deleted"][name]:
@@ -237,29 +238,34 @@ func idIn(r *store.LogRow, name string) string {
 	return data[name]
 }
 
-// place is where an event stands among others: its leaf, which the tree has, and not its id, which is the database's. What has none yet comes
-// after, in the order of ids.
-func place(r *store.LogRow) int64 {
-	if r.Leaf >= 0 {
-		return r.Leaf
+// later tells whether an event stands after another: by their leaves, which the tree has, and not by their ids, which are the database's.
+// What has no leaf yet comes after, in the order of ids.
+func later(r, than *store.LogRow) bool {
+	switch {
+	case r.Leaf < 0 && than.Leaf < 0:
+		return r.ID > than.ID
+	case r.Leaf < 0 || than.Leaf < 0:
+		return r.Leaf < 0
 	}
-	return math.MaxInt64/2 + r.ID
+	return r.Leaf > than.Leaf
 }
 
 // frozen compares accounts with the last event that froze or unfroze them.
 func (v *rowCheck) frozen() error {
-	last := map[string]int64{}
+	last := map[string]*store.LogRow{}
 	for _, kind := range []string{"account.frozen", "account.unfrozen"} {
 		events, err := v.tx.EventsOfKind(kind)
 		if err != nil {
 			return err
 		}
-		for _, r := range events {
+		for i := range events {
+			r := &events[i]
+			before := last[r.AccountID]
 			switch {
-			case !r.OK:
-			case kind == "account.frozen":
-				last[r.AccountID] = max(last[r.AccountID], place(&r))
-			case place(&r) > last[r.AccountID]:
+			case !v.placed(r):
+			case kind == "account.frozen" && (before == nil || later(r, before)):
+				last[r.AccountID] = r
+			case kind == "account.unfrozen" && before != nil && later(r, before):
 				delete(last, r.AccountID)
 			}
 		}
@@ -290,7 +296,7 @@ func (v *rowCheck) apiKeys() error {
 			r := &events[i]
 			data, err := parseObject([]byte(r.Data))
 			switch {
-			case err != nil || !r.OK || r.Leaf < 0 && r.Leaf != store.Unsequenced:
+			case err != nil || !v.placed(r):
 			case kind == "api_key.revoked":
 				revoked[data["api_key"]] = true
 			default:

@@ -23,6 +23,8 @@ import (
 	"time"
 
 	"countersign/internal/auditlog"
+
+	"golang.org/x/mod/sumdb/note"
 )
 
 const witnessName = "witness.example/one"
@@ -275,6 +277,51 @@ func TestAListOfWitnessesIsReadStrictly(t *testing.T) {
 	for _, bad := range []string{``, `{}`, `[{"key":"x","url":"https://a.example"}]`, `[{"key":"` + key + `"}]`, `[{"key":"` + key + `","url":"http://a.example"}]`, `[{"key":"` + key + `","url":"https://a.example","x":1}]`, `[{"key":"` + key[:len(key)-2] + `A=","url":"https://a.example"}]`} {
 		if _, err := auditlog.LoadWitnesses(strings.NewReader(bad)); err == nil {
 			t.Errorf("%s is read", bad)
+		}
+	}
+}
+
+// What is kept as cosigned is shown as the log's word: somebody who has the database could put another's there.
+func TestOnlyThisLogsOwnCheckpointIsShownAsCosigned(t *testing.T) {
+	f := open(t)
+	f.record(3)
+	f.sequence()
+	older := f.state().Checkpoint
+	f.record(1)
+	f.sequence()
+	newest := f.state().Checkpoint
+	secret, _, err := note.GenerateKey(rand.Reader, auditlog.Origin(rpID, 1))
+	if err != nil {
+		t.Fatal(err)
+	}
+	foreign, err := note.NewSigner(secret)
+	if err != nil {
+		t.Fatal(err)
+	}
+	text, _, _ := strings.Cut(older, "\n\n")
+	forged, err := note.Sign(&note.Note{Text: text + "\n"}, foreign)
+	if err != nil {
+		t.Fatal(err)
+	}
+	now := time.Now().UnixMilli()
+	for _, c := range []struct {
+		name, newest, cosigned string
+		at                     int64
+		shown                  string
+	}{
+		{"an older one", newest, older, now, older},
+		{"an older one by a clock that is ahead a little", newest, older, now + 2000, older},
+		{"one from long ago", newest, older, 1, newest},
+		{"one from days ahead", newest, older, now + 1e9, newest},
+		{"one by another key", newest, string(forged), now, newest},
+		{"one that was altered", newest, strings.Replace(older, "\n3\n", "\n2\n", 1), now, newest},
+		{"of another log", newest, strings.Replace(older, "/1\n", "/2\n", 1), now, newest},
+		{"larger than the log", older, newest, now, older},
+		{"no checkpoint", newest, "Good morning", now, newest},
+	} {
+		f.exec(`UPDATE log_state SET checkpoint = $1, cosigned = $2, cosigned_at = $3`, c.newest, c.cosigned, c.at)
+		if text, err := f.Newest(t.Context()); err != nil || text != c.shown {
+			t.Errorf("%s: %v\n%s", c.name, err, text)
 		}
 	}
 }

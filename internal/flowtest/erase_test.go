@@ -256,6 +256,9 @@ func TestEventsKeepWhatTheyTellForAsLongAsTheirKindIsKept(t *testing.T) {
 	c := k.Full()
 	approved(c, "20")
 	c.Do(policy.SetPhrase, "", "violet accordion")
+	if err := k.App.Withdrawals.RevokeAPIKey(t.Context(), k.Payout().ID); err != nil {
+		t.Fatal(err)
+	}
 	sound(k)
 	told := func() string {
 		return strings.Join(k.Query(`SELECT DISTINCT kind FROM audit_events WHERE browser <> '' ORDER BY kind`), " ")
@@ -279,6 +282,9 @@ func TestEventsKeepWhatTheyTellForAsLongAsTheirKindIsKept(t *testing.T) {
 		if got := told(); got != strings.Join(want, " ") {
 			t.Errorf("after %s: %s, want %v", step.after, got, want)
 		}
+	}
+	if kept := k.Query(`SELECT kind FROM audit_events WHERE kind LIKE 'api_key.%' AND redacted_at = 0 AND data <> '{}' ORDER BY id`); len(kept) != 2 {
+		t.Errorf("of API keys are left %v", kept)
 	}
 	// A row that was redacted by somebody else, before its time, is found.
 	k.Exec(`UPDATE audit_events SET session_id = '', browser = '', address = '', data = '{}', salt = NULL, redacted_at = 1 WHERE kind = 'passkey.created'`)

@@ -109,8 +109,8 @@ func TestTheLogIsReadInTheFormOfTiles(t *testing.T) {
 func TestPasskeysAndFreezesThatTheLogDoesNotKnowAreFound(t *testing.T) {
 	t.Parallel()
 	k := testkit.New(t)
-	c, thief := k.Full(), k.Full()
-	mine, his := c.CreatePasskey(), thief.CreatePasskey()
+	c, thief, forgetful := k.Full(), k.Full(), k.Full()
+	mine, his, lost := c.CreatePasskey(), thief.CreatePasskey(), forgetful.CreatePasskey()
 	account, stranger := c.Account().ID, thief.Account().ID
 	if err := k.App.Log.SequenceAll(t.Context()); err != nil {
 		t.Fatal(err)
@@ -153,7 +153,11 @@ func TestPasskeysAndFreezesThatTheLogDoesNotKnowAreFound(t *testing.T) {
 	if got := found(); got != "" {
 		t.Fatal(got)
 	}
-	// Of what unfreezing takes, each is named.
+	// Of what unfreezing or a reset takes, each is named.
+	reset := forgetful.Post("/v1/password-resets", map[string]string{"email": forgetful.Email}).Verification()
+	reset = forgetful.Codes(reset.ID, map[string]string{"email": k.Code(forgetful.Email)}).Verification()
+	reset = forgetful.Answer(reset).Verification()
+	forgetful.Finish(reset.ID, "another long password", "none").OK()
 	thief.LoginByCodes(thief.Browser).OK()
 	thief.Finish(thief.Answer(thief.Begin(policy.Unfreeze, "", "").Verification()).Verification().ID, "", "none").OK()
 	thief.Post("/v1/account/freeze", "{}").OK()
@@ -168,8 +172,12 @@ func TestPasskeysAndFreezesThatTheLogDoesNotKnowAreFound(t *testing.T) {
 		// The order of events is the tree's, and not that of their ids.
 		k.Exec(`UPDATE audit_events SET id = 1000000 WHERE kind = 'account.unfrozen'`)
 	}
+	// What the service did not write unfreezes nobody.
+	c.Do(policy.SetPhrase, "", "violet accordion")
+	k.Exec(`UPDATE audit_events SET kind = 'account.unfrozen', account_id = '` + stranger + `' WHERE leaf = -1 AND kind = 'phrase.set'`)
 	got := found()
-	for _, want := range []string{"a passkey that was deleted is there again: " + account + " " + mine.ID, "a passkey that was deleted is there again: " + stranger + " " + his.ID, "an account that was frozen is not any more: " + stranger} {
+	for _, want := range []string{"a passkey that was deleted is there again: " + account + " " + mine.ID, "a passkey that was deleted is there again: " + stranger + " " + his.ID,
+		"a passkey that was deleted is there again: " + forgetful.ID + " " + lost.ID, "an account that was frozen is not any more: " + stranger} {
 		if !strings.Contains(got, want) {
 			t.Errorf("it says\n%s\nwant %q", got, want)
 		}

@@ -19,7 +19,7 @@ type Retention map[string]time.Duration
 const RetainWithdrawals = "withdrawal"
 
 // Covers tells whether a name is one by which events of a kind are redacted. Events about the log are kept, or nobody could tell what
-// is missing in it, and so are those by which a passkey or an API key came, as by them the log vouches for it.
+// is missing in it, and so are those by which a passkey came, or an API key came and ended, as by them the log vouches for it.
 func Covers(name, kind string) bool {
 	switch {
 	case strings.HasPrefix(kind, "log."), strings.HasPrefix(kind, "api_key."), kind == "account.erased", kind == "passkey.created":
