@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -21,13 +22,13 @@ import (
 
 const auditUsage = `usage: countersign audit verify [-database …] [-master-key-file FILE] [-checkpoint FILE]… [-log-key KEY]…
        countersign audit verify -log https://…/log -log-key KEY… [-checkpoint FILE]…
-       countersign audit show -account ID [-database …]
+       countersign audit show [-account ID] [-database …]
        countersign audit checkpoint [-database …]
        countersign audit key [-database …] [-master-key-file FILE]
 
 verify      every tile, every event and every approval against the signed tree, and that the log goes on from checkpoints that
             were kept elsewhere; with -log the tree alone, read over HTTP
-show        what happened to an account, oldest first
+show        what happened to an account, oldest first; without one, to API keys, operators and the log itself
 checkpoint  the newest checkpoint: keep it where whoever can write the database cannot
 key         the keys by which others verify: the log's, and the one by which the server vouches for approvals by codes
 
@@ -68,10 +69,10 @@ func runAudit(ctx context.Context, args []string, getenv func(string) string, cl
 	case "verify":
 		return auditVerify(ctx, db, keys, own, stdout)
 	case "show":
-		if len(own["account"]) != 1 {
-			return &exitError{errors.New("name an account: -account ID"), 2}
+		if len(own["account"]) > 1 || slices.Contains(own["account"], "") {
+			return &exitError{errors.New("name one account, or none: -account ID"), 2}
 		}
-		return auditShow(ctx, db, own["account"][0], stdout)
+		return auditShow(ctx, db, strings.Join(own["account"], ""), stdout)
 	case "checkpoint", "key":
 		state, err := newestState(ctx, db)
 		if err != nil {
@@ -227,7 +228,7 @@ func auditShow(ctx context.Context, db *store.DB, account string, stdout io.Writ
 		if l.Row.OperatorID != "" && l.Row.RedactedAt.IsZero() {
 			from += " — operator " + l.Row.OperatorID
 		}
-		if l.Row.Internal != "" {
+		if l.Row.Internal != "" && l.Row.Kind != "api_key.created" { // whose note is the hash of the key
 			from += " — note: " + l.Row.Internal
 		}
 		_, err := fmt.Fprintf(stdout, "  %s  %s%s  [%s]\n", l.Row.At.Format("15:04:05"), l.Text, auditlog.Plain(from), l.Place)
@@ -236,7 +237,7 @@ func auditShow(ctx context.Context, db *store.DB, account string, stdout io.Writ
 	if err != nil {
 		return &exitError{err, 2}
 	}
-	if n == 0 {
+	if n == 0 && account != "" {
 		return &exitError{fmt.Errorf("the log has no event of an account %q", account), 2}
 	}
 	if wrong > 0 {

@@ -87,6 +87,10 @@ func TestAuditVerifiesShowsAndPrints(t *testing.T) {
 	if strings.Contains(out, "{") {
 		t.Errorf("a place in a sentence was left empty:\n%s", out)
 	}
+	key := k.Payout().ID
+	if out, code := audit(t, k, master, "show"); code != 0 || !strings.Contains(out, "API key "+key+" was made, by command.  [not yet in the log]") || strings.Contains(out, "note:") || strings.Contains(out, "account was opened") {
+		t.Errorf("of no account: exit code %d\n%s", code, out)
+	}
 	k.Exec(`UPDATE audit_events SET browser = 'Chrome' WHERE kind = 'account.created'`)
 	if out, code := audit(t, k, master, "verify"); code != 1 || !strings.Contains(out, "FOUND a row was edited, leaf 0") {
 		t.Errorf("bent: exit code %d\n%s", code, out)
@@ -94,7 +98,7 @@ func TestAuditVerifiesShowsAndPrints(t *testing.T) {
 	if out, code := audit(t, k, master, "show", "-account", account); code != 1 || !strings.Contains(out, "[leaf 0, AND NOT WHAT THE LOG HAS THERE]") {
 		t.Errorf("bent: exit code %d\n%s", code, out)
 	}
-	for _, wrong := range [][]string{{}, {"nothing"}, {"show"}, {"show", "-account", "acc_none"}, {"verify", "-checkpoint"}, {"verify", "-checkpoint", "/none"}, {"verify", "-log", web.URL + "/log"}, {"verify", "x"}, {"verify", "-log-key", "x"}} {
+	for _, wrong := range [][]string{{}, {"nothing"}, {"show", "-account", ""}, {"show", "-account", account, "-account", account}, {"show", "-account", "acc_none"}, {"verify", "-checkpoint"}, {"verify", "-checkpoint", "/none"}, {"verify", "-log", web.URL + "/log"}, {"verify", "x"}, {"verify", "-log-key", "x"}} {
 		if out, code := audit(t, k, master, wrong...); code != 2 {
 			t.Errorf("%v: exit code %d, %s", wrong, code, out)
 		}

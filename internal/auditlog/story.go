@@ -38,6 +38,14 @@ var sentences = map[string]string{
 	"withdrawal.declined":    "Withdrawal {withdrawal} was declined: {amount} {asset}, by {by}.",
 	"withdrawal.cancelled":   "Withdrawal {withdrawal} was cancelled: {amount} {asset}, by {by}.",
 	"withdrawal.expired":     "Withdrawal {withdrawal} expired: {amount} {asset}.",
+	"api_key.created":        "API key {api_key} was made, by {by}.",
+	"api_key.revoked":        "API key {api_key} was revoked, by {by}.",
+	"log.restored":           "The database was restored: log {before} ended at {size} entries, log {generation} began.",
+	"desk.signed_in":         "An operator signed in.",
+	"desk.signed_out":        "An operator signed out.",
+	"desk.operator_invited":  "Operator {operator} was invited as {role}.",
+	"desk.operator_role":     "Operator {operator} became {role}.",
+	"desk.operator_ended":    "Operator {operator} was ended.",
 	"desk.account_found":     "An operator looked for the account.",
 	"desk.account_seen":      "An operator looked at the account.",
 	"desk.events_seen":       "An operator read the account's older events.",
@@ -62,6 +70,7 @@ var refusals = map[string]string{
 	"passkey.suspended": "Passkey {passkey} was suspended: its counter went backwards.",
 	"login.refused":     "REFUSED to sign in, by {method}: {code}.",
 	"passkey.refused":   "A passkey was REFUSED for {purpose}: {code}.",
+	"log.refused":       "Event {event} was REFUSED a place in the log: the service did not write it.",
 	"hand_over.refused": "Withdrawal {withdrawal} was REFUSED to the payout system with {api_key}: {code}.",
 }
 
@@ -109,7 +118,7 @@ type Line struct {
 	Wrong bool
 }
 
-// Story tells what happened to an account, the oldest first, and compares each event with its leaf.
+// Story tells what happened to an account or, where it is "", to none of them (API keys, operators, the log itself), the oldest first, and compares each event with its leaf.
 func Story(ctx context.Context, db *store.DB, accountID string, tell func(Line) error) error {
 	for after := int64(math.MinInt64); ; {
 		var lines []Line
