@@ -3,7 +3,6 @@ package main
 import (
 	"context"
 	"errors"
-	"flag"
 	"fmt"
 	"io"
 	"text/tabwriter"
@@ -26,11 +25,8 @@ func runAPIKeys(ctx context.Context, args []string, getenv func(string) string, 
 	if !known {
 		return errors.New(how)
 	}
-	v, rest, err := values("api-keys "+args[0], args[1:], getenv, stderr)
+	v, rest, err := values(how, args[1:], getenv, stderr)
 	if err != nil {
-		if errors.Is(err, flag.ErrHelp) {
-			fmt.Fprintln(stderr, how)
-		}
 		return err
 	}
 	if len(rest) != n {

@@ -43,7 +43,7 @@ func runAudit(ctx context.Context, args []string, getenv func(string) string, cl
 	if err != nil {
 		return &exitError{err, 2}
 	}
-	v, rest, err := values("audit "+args[0], rest, getenv, stderr)
+	v, rest, err := values(auditUsage, rest, getenv, stderr)
 	if err == nil && len(rest) > 0 {
 		err = errors.New(auditUsage)
 	}

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"errors"
 	"flag"
 	"io"
 	"log/slog"
@@ -8,6 +9,7 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 
 	"countersign/internal/delivery"
 	"countersign/internal/observe"
@@ -164,6 +166,36 @@ func TestSettingsThatAreNotGivenHaveTheirDefaults(t *testing.T) {
 	for _, s := range settings {
 		if given[s.name] != s.fallback {
 			t.Errorf("-%s is %q, want %q", s.name, given[s.name], s.fallback)
+		}
+	}
+}
+
+func TestHelpOfACommandIsAboutIt(t *testing.T) {
+	nothing := func(string) string { return "" }
+	for name, help := range map[string]func(stderr io.Writer) error{
+		"audit show": func(w io.Writer) error {
+			return runAudit(t.Context(), []string{"show", "-h"}, nothing, time.Now, io.Discard, w)
+		},
+		"erase": func(w io.Writer) error {
+			return runErase(t.Context(), []string{"-h"}, nothing, time.Now, io.Discard, w)
+		},
+		"api-keys create": func(w io.Writer) error {
+			return runAPIKeys(t.Context(), []string{"create", "-h"}, nothing, time.Now, io.Discard, w)
+		},
+		"operators invite": func(w io.Writer) error {
+			return runOperators(t.Context(), []string{"invite", "-h"}, nothing, time.Now, io.Discard, w)
+		},
+		"migrate": func(w io.Writer) error {
+			return runMigrate(t.Context(), []string{"-h"}, nothing, time.Now, io.Discard, w)
+		},
+		"restored": func(w io.Writer) error {
+			return runRestored(t.Context(), []string{"-h"}, nothing, time.Now, io.Discard, w)
+		},
+		"decline": func(w io.Writer) error { return runDecline(t.Context(), []string{"-h"}, nothing, io.Discard, w) },
+	} {
+		var out strings.Builder
+		if err := help(&out); !errors.Is(err, flag.ErrHelp) || !strings.Contains(out.String(), "countersign "+name+" ") || strings.Contains(out.String(), "sms-token") {
+			t.Errorf("%s: %v\n%s", name, err, out.String())
 		}
 	}
 }

@@ -3,7 +3,6 @@ package main
 import (
 	"context"
 	"errors"
-	"flag"
 	"fmt"
 	"io"
 	"time"
@@ -15,11 +14,8 @@ import (
 // customer is told by e-mail.
 func runErase(ctx context.Context, args []string, getenv func(string) string, clock func() time.Time, stdout, stderr io.Writer) error {
 	const how = "usage: countersign erase [-database …] [-master-key-file FILE] [-origin ORIGIN] ACCOUNT [with-withdrawals]"
-	v, rest, err := values("erase", args, getenv, stderr)
+	v, rest, err := values(how, args, getenv, stderr)
 	if err != nil {
-		if errors.Is(err, flag.ErrHelp) {
-			fmt.Fprintln(stderr, how)
-		}
 		return err
 	}
 	if len(rest) == 0 || len(rest) > 2 || len(rest) == 2 && rest[1] != "with-withdrawals" {

@@ -12,12 +12,13 @@ import (
 
 // runMigrate applies the migrations that a database lacks, so that a new version's tables are there before its first copy serves.
 func runMigrate(ctx context.Context, args []string, getenv func(string) string, clock func() time.Time, stdout, stderr io.Writer) error {
-	v, rest, err := values("migrate", args, getenv, stderr)
+	const how = "usage: countersign migrate [-database FILE or postgres://…]"
+	v, rest, err := values(how, args, getenv, stderr)
 	if err != nil {
 		return err
 	}
 	if len(rest) > 0 {
-		return errors.New("usage: countersign migrate [-database FILE or postgres://…]")
+		return errors.New(how)
 	}
 	applied, err := store.Migrate(ctx, v["database"], clock())
 	if err != nil {

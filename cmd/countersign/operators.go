@@ -3,7 +3,6 @@ package main
 import (
 	"context"
 	"errors"
-	"flag"
 	"fmt"
 	"io"
 	"time"
@@ -33,11 +32,8 @@ func runOperators(ctx context.Context, args []string, getenv func(string) string
 	if len(args) == 0 || args[0] != "invite" {
 		return errors.New(how)
 	}
-	v, rest, err := values("operators invite", args[1:], getenv, stderr)
+	v, rest, err := values(how, args[1:], getenv, stderr)
 	if err != nil {
-		if errors.Is(err, flag.ErrHelp) {
-			fmt.Fprintln(stderr, how)
-		}
 		return err
 	}
 	if len(rest) != 3 {

@@ -12,12 +12,13 @@ import (
 
 // runRestored is said once after a backup was put back, before serving: it ends what the backup would revive.
 func runRestored(ctx context.Context, args []string, getenv func(string) string, clock func() time.Time, stdout, stderr io.Writer) error {
-	v, rest, err := values("restored", args, getenv, stderr)
+	const how = "usage: countersign restored [-database FILE] [-master-key-file FILE]"
+	v, rest, err := values(how, args, getenv, stderr)
 	if err != nil {
 		return err
 	}
 	if len(rest) > 0 {
-		return errors.New("usage: countersign restored [-database FILE] [-master-key-file FILE]")
+		return errors.New(how)
 	}
 	c, err := beside(ctx, v, clock)
 	if err != nil {

@@ -113,12 +113,13 @@ func runKeys(args []string, stdout io.Writer) error {
 
 // runDecline is the business saying no to a requested withdrawal.
 func runDecline(ctx context.Context, args []string, getenv func(string) string, stdout, stderr io.Writer) error {
-	v, rest, err := values("decline", args, getenv, stderr)
+	const how = "usage: countersign decline [settings of serve] WITHDRAWAL REASON (the reason is for your own log; the customer is told that it was declined)"
+	v, rest, err := values(how, args, getenv, stderr)
 	if err != nil {
 		return err
 	}
 	if len(rest) != 2 {
-		return errors.New("usage: countersign decline [settings of serve] WITHDRAWAL REASON (the reason is for your own log; the customer is told that it was declined)")
+		return errors.New(how)
 	}
 	c, err := configure(v, slog.New(slog.NewTextHandler(stderr, nil)))
 	if err != nil {
