@@ -191,7 +191,9 @@ func TestHelpOfACommandIsAboutIt(t *testing.T) {
 		"restored": func(w io.Writer) error {
 			return runRestored(t.Context(), []string{"-h"}, nothing, time.Now, io.Discard, w)
 		},
-		"decline": func(w io.Writer) error { return runDecline(t.Context(), []string{"-h"}, nothing, io.Discard, w) },
+		"decline": func(w io.Writer) error {
+			return runDecline(t.Context(), []string{"-h"}, nothing, time.Now, io.Discard, w)
+		},
 	} {
 		var out strings.Builder
 		if err := help(&out); !errors.Is(err, flag.ErrHelp) || !strings.Contains(out.String(), "countersign "+name+" ") || strings.Contains(out.String(), "sms-token") {

@@ -102,7 +102,7 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) error {
 	case "audit":
 		return runAudit(ctx, rest, os.Getenv, time.Now, stdout, stderr)
 	case "decline":
-		return runDecline(ctx, rest, os.Getenv, stdout, stderr)
+		return runDecline(ctx, rest, os.Getenv, time.Now, stdout, stderr)
 	case "erase":
 		return runErase(ctx, rest, os.Getenv, time.Now, stdout, stderr)
 	case "restored":

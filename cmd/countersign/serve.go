@@ -110,28 +110,3 @@ func runKeys(args []string, stdout io.Writer) error {
 	fmt.Fprintln(stdout, secret.NewMaster())
 	return nil
 }
-
-// runDecline is the business saying no to a requested withdrawal.
-func runDecline(ctx context.Context, args []string, getenv func(string) string, stdout, stderr io.Writer) error {
-	const how = "usage: countersign decline [settings of serve] WITHDRAWAL REASON (the reason is for your own log; the customer is told that it was declined)"
-	v, rest, err := values(how, args, getenv, stderr)
-	if err != nil {
-		return err
-	}
-	if len(rest) != 2 {
-		return errors.New(how)
-	}
-	c, err := configure(v, slog.New(slog.NewTextHandler(stderr, nil)))
-	if err != nil {
-		return err
-	}
-	a, err := app.New(ctx, c)
-	if err != nil {
-		return err
-	}
-	if err := a.Withdrawals.Decline(ctx, rest[0], rest[1]); err != nil {
-		return errors.Join(err, a.Close())
-	}
-	fmt.Fprintln(stdout, "declined", rest[0])
-	return a.Close()
-}

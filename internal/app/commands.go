@@ -48,6 +48,15 @@ func EraseAccount(ctx context.Context, c Config, id string, withdrawals bool) er
 	return errors.Join((&account.Service{Engine: e}).Erase(ctx, id, withdrawals), e.DB.Close())
 }
 
+// DeclineWithdrawal ends a requested withdrawal (withdrawal.Service.Decline). It needs of the configuration what InviteOperator needs.
+func DeclineWithdrawal(ctx context.Context, c Config, id, reason string) error {
+	e, err := beside(ctx, c)
+	if err != nil {
+		return err
+	}
+	return errors.Join((&withdrawal.Service{Engine: e}).Decline(ctx, id, reason), e.DB.Close())
+}
+
 // APIKeys makes, lists and revokes API keys.
 type APIKeys = withdrawal.Service
 
