@@ -13,7 +13,7 @@ import (
 // runDecline is the business saying no to a requested withdrawal. It needs what [runErase] does.
 func runDecline(ctx context.Context, args []string, getenv func(string) string, clock func() time.Time, stdout, stderr io.Writer) error {
 	const how = "usage: countersign decline [-database …] [-master-key-file FILE] [-origin ORIGIN] WITHDRAWAL REASON\n" +
-		"The reason is for your own log; the customer is told that it was declined."
+		"(the reason is for your own log; the customer is told that it was declined)"
 	v, rest, err := values(how, args, getenv, stderr)
 	if err != nil {
 		return err
