@@ -2,8 +2,6 @@ package main
 
 import (
 	"bytes"
-	"crypto/sha256"
-	"encoding/hex"
 	"errors"
 	"io"
 	"net/http/httptest"
@@ -34,8 +32,7 @@ func audit(t *testing.T, k *testkit.Kit, master string, args ...string) (string,
 
 func TestAuditVerifiesShowsAndPrints(t *testing.T) {
 	k := testkit.New(t)
-	sum := sha256.Sum256([]byte(t.Name()))
-	master := hex.EncodeToString(sum[:])
+	master := masterOf(t)
 	if _, code := audit(t, k, master, "checkpoint"); code != 2 {
 		t.Errorf("without a checkpoint: exit code %d", code)
 	}

@@ -1,8 +1,6 @@
 package main
 
 import (
-	"crypto/sha256"
-	"encoding/hex"
 	"fmt"
 	"os"
 	"os/exec"
@@ -86,9 +84,8 @@ func shell(t *testing.T, script string) string {
 // settingsOf writes the file of settings of an installation under test.
 func settingsOf(t *testing.T, database string) string {
 	t.Helper()
-	master := sha256.Sum256([]byte(t.Name())) // as testkit has it
 	file := filepath.Join(t.TempDir(), "countersign.conf")
-	if err := os.WriteFile(file, []byte("database = "+database+"\nmaster-key = "+hex.EncodeToString(master[:])+"\n"), 0o600); err != nil {
+	if err := os.WriteFile(file, []byte("database = "+database+"\nmaster-key = "+masterOf(t)+"\n"), 0o600); err != nil {
 		t.Fatal(err)
 	}
 	return file

@@ -115,12 +115,12 @@ func Reference() string {
 // whence, before a setting's name, is where its value came from; no setting is called so. It is "" for a default.
 const whence = "whence "
 
-// values reads the settings from the command line, the environment and the file that either names. how is what -h says of a command; of
-// serve, which takes all settings, it lists them.
+// values reads the settings from the command line, the environment and the file that either names. how is what -h says of a command;
+// where it is "", as for serve, which takes them all, -h lists the settings.
 func values(how string, args []string, getenv func(string) string, stderr io.Writer) (map[string]string, []string, error) {
 	flags := flag.NewFlagSet("serve", flag.ContinueOnError)
 	flags.SetOutput(stderr)
-	if how != "serve" {
+	if how != "" {
 		flags.Usage = func() { fmt.Fprintf(stderr, "%s\nAll settings: countersign config\n", how) }
 	}
 	for _, s := range settings {

@@ -159,7 +159,7 @@ func TestServeRefusesToStartWithSettingsThatWouldBeUnsafe(t *testing.T) {
 }
 
 func TestSettingsThatAreNotGivenHaveTheirDefaults(t *testing.T) {
-	given, _, err := values("serve", nil, func(string) string { return "" }, io.Discard)
+	given, _, err := values("", nil, func(string) string { return "" }, io.Discard)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -204,7 +204,7 @@ func TestHelpOfACommandIsAboutIt(t *testing.T) {
 
 func TestHelpNeverPrintsASecretFromTheEnvironment(t *testing.T) {
 	var out strings.Builder
-	_, _, err := values("serve", []string{"-h"}, func(name string) string { return "s3cret-" + name }, &out)
+	_, _, err := values("", []string{"-h"}, func(name string) string { return "s3cret-" + name }, &out)
 	if err != flag.ErrHelp {
 		t.Fatalf("values = %v", err)
 	}

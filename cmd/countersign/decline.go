@@ -21,12 +21,9 @@ func runDecline(ctx context.Context, args []string, getenv func(string) string, 
 	if len(rest) != 2 {
 		return errors.New(how)
 	}
-	c, err := beside(ctx, v, clock)
+	c, err := besideTelling(ctx, v, clock)
 	if err != nil {
 		return err
-	}
-	if c.Origins, c.RPID, err = origins(v["origin"], v["rp-id"]); err != nil {
-		return fmt.Errorf("setting origin: %w", err)
 	}
 	if err := app.DeclineWithdrawal(ctx, c, rest[0], rest[1]); err != nil {
 		return err

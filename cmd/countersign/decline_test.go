@@ -1,8 +1,6 @@
 package main
 
 import (
-	"crypto/sha256"
-	"encoding/hex"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -17,8 +15,7 @@ func TestDeclineEndsARequestAndNeedsNoCarriers(t *testing.T) {
 	k := testkit.Open(t, database, testkit.NewClock(time.Now()))
 	c := k.Full()
 	w := c.Withdraw("20")
-	master := sha256.Sum256([]byte(t.Name())) // as testkit has it
-	env := map[string]string{"COUNTERSIGN_MASTER_KEY": hex.EncodeToString(master[:]), "COUNTERSIGN_DATABASE": database, "COUNTERSIGN_ORIGIN": testkit.Origin}
+	env := environment(t, database)
 	run := func(args ...string) (string, error) {
 		var out, complaints strings.Builder
 		err := runDecline(t.Context(), args, func(name string) string { return env[name] }, k.Clock.Now, &out, &complaints)

@@ -21,12 +21,9 @@ func runErase(ctx context.Context, args []string, getenv func(string) string, cl
 	if len(rest) == 0 || len(rest) > 2 || len(rest) == 2 && rest[1] != "with-withdrawals" {
 		return errors.New(how)
 	}
-	c, err := beside(ctx, v, clock)
+	c, err := besideTelling(ctx, v, clock)
 	if err != nil {
 		return err
-	}
-	if c.Origins, c.RPID, err = origins(v["origin"], v["rp-id"]); err != nil {
-		return fmt.Errorf("setting origin: %w", err)
 	}
 	if err := app.EraseAccount(ctx, c, rest[0], len(rest) == 2); err != nil {
 		return err

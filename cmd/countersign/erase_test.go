@@ -1,8 +1,6 @@
 package main
 
 import (
-	"crypto/sha256"
-	"encoding/hex"
 	"errors"
 	"io/fs"
 	"os"
@@ -18,13 +16,12 @@ func TestEraseTakesAnAccountOutOfADatabaseThatIsNamed(t *testing.T) {
 	database := filepath.Join(t.TempDir(), "countersign.db")
 	k := testkit.Open(t, database, testkit.NewClock(time.Now()))
 	c := k.Full()
-	master := sha256.Sum256([]byte(t.Name())) // as testkit has it
 	run := func(env map[string]string, args ...string) (string, error) {
 		var out, complaints strings.Builder
 		err := runErase(t.Context(), args, func(name string) string { return env[name] }, k.Clock.Now, &out, &complaints)
 		return out.String(), err
 	}
-	env := map[string]string{"COUNTERSIGN_MASTER_KEY": hex.EncodeToString(master[:]), "COUNTERSIGN_DATABASE": database, "COUNTERSIGN_ORIGIN": testkit.Origin}
+	env := environment(t, database)
 	with := func(name, value string) map[string]string {
 		other := map[string]string{}
 		for n, v := range env {

@@ -25,7 +25,7 @@ const usage = `countersign: log in with face or fingerprint, and approve a withd
   countersign migrate   apply the migrations that a database lacks; serve does so too
   countersign db copy   carry an SQLite database to PostgreSQL; db verify compares the two
   countersign verify    check documents of approvals; needs no server
-  countersign audit     verify the audit log, show an account's, print its checkpoint and keys
+  countersign audit     verify the audit log, show its events, print its checkpoint and keys
   countersign decline   decline a requested withdrawal
   countersign erase     take everything personal of an account out of the database
   countersign restored  end what a restored backup would revive; before serving it

@@ -3,6 +3,8 @@ package main
 import (
 	"bufio"
 	"context"
+	"crypto/sha256"
+	"encoding/hex"
 	"errors"
 	"io"
 	"net"
@@ -13,6 +15,8 @@ import (
 	"regexp"
 	"strings"
 	"testing"
+
+	"countersign/internal/testkit"
 )
 
 // asProgram tells the test binary, started once more, to be the program.
@@ -111,4 +115,15 @@ func TestTheDemoDoesNotStartWhereAnotherProgramHasItsPort(t *testing.T) {
 		t.Fatal(err)
 	}
 	l.Close()
+}
+
+// masterOf is the master key of a test's installation, as testkit has it.
+func masterOf(t *testing.T) string {
+	sum := sha256.Sum256([]byte(t.Name()))
+	return hex.EncodeToString(sum[:])
+}
+
+// environment has what a command needs that works on the database of a test's installation.
+func environment(t *testing.T, database string) map[string]string {
+	return map[string]string{"COUNTERSIGN_MASTER_KEY": masterOf(t), "COUNTERSIGN_DATABASE": database, "COUNTERSIGN_ORIGIN": testkit.Origin}
 }

@@ -9,21 +9,7 @@ import (
 
 	"countersign/internal/app"
 	"countersign/internal/desk"
-	"countersign/internal/store"
 )
-
-// beside reads what a command needs that works on the database of a service, which may be running meanwhile.
-func beside(ctx context.Context, v map[string]string, clock func() time.Time) (c app.Config, err error) {
-	c = app.Config{Database: v["database"], Name: v["name"], Clock: clock}
-	if c.Keys, err = masterKey(v); err != nil {
-		return c, fmt.Errorf("setting master-key-file: %w", err)
-	}
-	// Opening makes a database where there is none, and what is done there would be for nobody.
-	if err := store.Exists(ctx, c.Database); err != nil {
-		return c, fmt.Errorf("setting database: %w; name the one that the service runs on, which makes it when it first starts", err)
-	}
-	return c, nil
-}
 
 // runOperators invites an operator: the first admin, or one who has lost their passkey. It takes no more than the database, its key
 // and the origin, and prints the link.
@@ -39,12 +25,9 @@ func runOperators(ctx context.Context, args []string, getenv func(string) string
 	if len(rest) != 3 {
 		return errors.New(how)
 	}
-	c, err := beside(ctx, v, clock)
+	c, err := besideTelling(ctx, v, clock)
 	if err != nil {
 		return err
-	}
-	if c.Origins, c.RPID, err = origins(v["origin"], v["rp-id"]); err != nil {
-		return fmt.Errorf("setting origin: %w", err)
 	}
 	invited, err := app.InviteOperator(ctx, c, desk.Person{Name: rest[0], Email: rest[1], Role: desk.Role(rest[2])}, v["smtp-host"] != "")
 	if err != nil {

@@ -1,8 +1,6 @@
 package main
 
 import (
-	"crypto/sha256"
-	"encoding/hex"
 	"io"
 	"os"
 	"path/filepath"
@@ -35,8 +33,7 @@ func putBack(t *testing.T, k *testkit.Kit, backup string, restored bool) *testki
 
 func restore(t *testing.T, path string, clock *testkit.Clock) string {
 	t.Helper()
-	master := sha256.Sum256([]byte(t.Name())) // as testkit has it
-	env := map[string]string{"COUNTERSIGN_DATABASE": path, "COUNTERSIGN_MASTER_KEY": hex.EncodeToString(master[:])}
+	env := environment(t, path)
 	var said strings.Builder
 	if err := runRestored(t.Context(), nil, func(name string) string { return env[name] }, clock.Now, &said, io.Discard); err != nil {
 		t.Fatal(err)

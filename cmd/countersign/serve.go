@@ -18,7 +18,7 @@ import (
 )
 
 func runServe(ctx context.Context, args []string, getenv func(string) string, stderr io.Writer) error {
-	v, rest, err := values("serve", args, getenv, stderr)
+	v, rest, err := values("", args, getenv, stderr)
 	if err != nil {
 		return err
 	}

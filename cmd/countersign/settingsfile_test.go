@@ -27,7 +27,7 @@ func nothing(string) string { return "" }
 func TestAFlagWinsOverTheEnvironmentAndThatOverTheFile(t *testing.T) {
 	path := settingsFile(t, "\ufeff# comment\n\n  name =  Bank of # Four \nlisten=127.0.0.1:1\r\nsmtp-port = 25\nsmtp-from = \"Bank <no-reply@bank.example>\"\nsms-token = \" a\\tb \"\nsmtp-user =\n", 0o640)
 	environment := map[string]string{"COUNTERSIGN_LISTEN": "127.0.0.1:2", "COUNTERSIGN_SMTP_PORT": "26", "COUNTERSIGN_CONFIG": "/nowhere", "COUNTERSIGN_NAME": ""}
-	v, rest, err := values("serve", []string{"-config", path, "-smtp-port", "27", "-smtp-host", "", "more"}, func(name string) string { return environment[name] }, io.Discard)
+	v, rest, err := values("", []string{"-config", path, "-smtp-port", "27", "-smtp-host", "", "more"}, func(name string) string { return environment[name] }, io.Discard)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -66,7 +66,7 @@ func TestWhatIsWrongInAFileIsNamedWithItsLineAndItsRemedy(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			path := settingsFile(t, c.text, c.mode)
-			_, _, err := values("serve", []string{"-config", path}, nothing, io.Discard)
+			_, _, err := values("", []string{"-config", path}, nothing, io.Discard)
 			if err == nil || !strings.Contains(err.Error(), c.says) || !strings.Contains(err.Error(), path) {
 				t.Errorf("%v\nwant %q", err, c.says)
 			}
@@ -75,10 +75,10 @@ func TestWhatIsWrongInAFileIsNamedWithItsLineAndItsRemedy(t *testing.T) {
 			}
 		})
 	}
-	if _, _, err := values("serve", []string{"-config", settingsFile(t, "name = Bank\n", 0o644)}, nothing, io.Discard); err != nil {
+	if _, _, err := values("", []string{"-config", settingsFile(t, "name = Bank\n", 0o644)}, nothing, io.Discard); err != nil {
 		t.Errorf("a file without secrets that all can read: %v", err)
 	}
-	if _, _, err := values("serve", []string{"-config", "/nowhere/countersign.conf"}, nothing, io.Discard); err == nil || !strings.Contains(err.Error(), "setting config") {
+	if _, _, err := values("", []string{"-config", "/nowhere/countersign.conf"}, nothing, io.Discard); err == nil || !strings.Contains(err.Error(), "setting config") {
 		t.Errorf("%v", err)
 	}
 }

@@ -118,7 +118,8 @@ type Line struct {
 	Wrong bool
 }
 
-// Story tells what happened to an account or, where it is "", to none of them (API keys, operators, the log itself), the oldest first, and compares each event with its leaf.
+// Story tells what happened to an account, the oldest first, and compares each event with its leaf. Of "" it tells what happened to no
+// account: to API keys, operators and the log itself.
 func Story(ctx context.Context, db *store.DB, accountID string, tell func(Line) error) error {
 	for after := int64(math.MinInt64); ; {
 		var lines []Line

@@ -193,10 +193,8 @@ func (v *rowCheck) passkeys() error {
 		if err != nil {
 			return err
 		}
-		for _, r := range events {
-			if data, err := parseObject([]byte(r.Data)); err == nil {
-				ids[r.AccountID+" "+data["passkey"]] = true
-			}
+		for i := range events {
+			ids[events[i].AccountID+" "+idIn(&events[i], "passkey")] = true
 		}
 	}
 	for account, id := "", ""; ; {
@@ -229,7 +227,7 @@ func (v *rowCheck) passkeys() error {
 	}
 }
 
-// idIn is an id that an event's data name.
+// idIn is an id that an event's data name, "" where they do not, as of a redacted one.
 func idIn(r *store.LogRow, name string) string {
 	data, err := parseObject([]byte(r.Data))
 	if err != nil {
