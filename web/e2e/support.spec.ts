@@ -358,11 +358,12 @@ test('what was recorded in the page arrives in pieces over a killed server, and 
   const at = () => video.evaluate((each: HTMLVideoElement) => each.currentTime);
   await admin.button('Play').click();
   await expect.poll(at).toBeGreaterThan(0.3);
-  await admin.button('Pause').click();
+  // How much a busy machine filmed in these seconds is its own affair: it may have come to its end by now.
+  await video.evaluate((each: HTMLVideoElement) => each.pause());
   const slider = admin.page.getByRole('slider', { name: 'Place in the recording' });
   await slider.press('Home');
   await expect.poll(at).toBe(0);
-  // How much a busy machine filmed in these seconds is its own affair; the slider goes by tenths of a second.
+  // The slider goes by tenths of a second.
   await slider.press('End');
   await expect
     .poll(() => video.evaluate((each: HTMLVideoElement) => each.duration - each.currentTime))
