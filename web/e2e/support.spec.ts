@@ -356,6 +356,9 @@ test('what was recorded in the page arrives in pieces over a killed server, and 
   await admin.page.getByRole('link', { name: /^Something else .*Recording$/ }).click();
   const video = admin.page.locator('video');
   const at = () => video.evaluate((each: HTMLVideoElement) => each.currentTime);
+  // Its end is looked for first, and then it is at its beginning again.
+  await expect.poll(() => video.evaluate((each: HTMLVideoElement) => each.duration)).toBeLessThan(60);
+  await expect.poll(at).toBe(0);
   await admin.button('Play').click();
   await expect.poll(at).toBeGreaterThan(0.3);
   // How much a busy machine filmed in these seconds is its own affair: it may have come to its end by now.
