@@ -76,7 +76,7 @@ func TestAuditVerifiesShowsAndPrints(t *testing.T) {
 	}
 	account := k.Query(`SELECT id FROM accounts`)[0]
 	out, code := audit(t, k, master, "show", "-account", account)
-	for _, want := range []string{"Saturday, 14 March 2026 (UTC)", "The account was opened.", "was created, by codes.", "was requested: 20 USDT.", "was approved: 20 USDT, by passkey. Fingerprint ", "[leaf 0]"} {
+	for _, want := range []string{"Saturday, 14 March 2026 (UTC)", "The account was opened.", "was created, by codes.", "was requested: 20 USDT.", "was approved: 20 USDT, by passkey, to be handed over until 2026-03-16T", "[leaf 0]"} {
 		if code != 0 || !strings.Contains(out, want) {
 			t.Errorf("exit code %d, and not %q in\n%s", code, want, out)
 		}

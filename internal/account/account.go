@@ -67,8 +67,9 @@ type HoldView struct {
 	Reason string    `json:"reason"`
 }
 
-// hold puts a hold on and reads back the one that is in force: the latest end counts.
-func hold(tx *store.Tx, accountID, reason string, d time.Duration) (*HoldView, error) {
+// hold puts a hold on and reads back the one that is in force: the latest end counts. The data of the event of what it is put on for tell
+// of it, so that one that somebody lifts in the database is found.
+func hold(tx *store.Tx, accountID, reason string, d time.Duration, data map[string]string) (*HoldView, error) {
 	if err := tx.Hold(accountID, reason, tx.Now.Add(d)); err != nil {
 		return nil, err
 	}
@@ -76,7 +77,11 @@ func hold(tx *store.Tx, accountID, reason string, d time.Duration) (*HoldView, e
 	if err != nil {
 		return nil, err
 	}
-	return holdView(a, tx.Now), nil
+	h := holdView(a, tx.Now)
+	if h != nil {
+		data[store.HeldUntil] = store.FormatEventTime(h.Until)
+	}
+	return h, nil
 }
 
 func holdView(a *store.Account, now time.Time) *HoldView {

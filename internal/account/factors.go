@@ -119,7 +119,15 @@ func (s *Service) finishBind(tx *store.Tx, c *verification.Completed) (*verifica
 			return nil, err
 		}
 	}
-	if err := changed(tx, c, "factor.bound", map[string]string{"factor": string(kind)}); err != nil {
+	data := map[string]string{"factor": string(kind)}
+	var h *HoldView
+	if d := s.holdAfterBind(a, c.Bound, tx.Now); d > 0 {
+		var err error
+		if h, err = hold(tx, a.ID, "second_factor", d, data); err != nil {
+			return nil, err
+		}
+	}
+	if err := changed(tx, c, "factor.bound", data); err != nil {
 		return nil, err
 	}
 	result, err := s.endOthers(tx, c)
@@ -127,11 +135,7 @@ func (s *Service) finishBind(tx *store.Tx, c *verification.Completed) (*verifica
 		return nil, err
 	}
 	var until time.Time
-	if d := s.holdAfterBind(a, c.Bound, tx.Now); d > 0 {
-		h, err := hold(tx, a.ID, "second_factor", d)
-		if err != nil {
-			return nil, err
-		}
+	if h != nil {
 		result.Hold, until = h, h.Until
 	}
 	return result, s.Engine.Notifier.AlertHold(tx, a, "factor.bound", c.Caller.From(), until, [2]string{"Factor", label(kind)})
@@ -173,11 +177,12 @@ func (s *Service) finishUnbind(tx *store.Tx, c *verification.Completed) (*verifi
 
 // afterRisk is what follows a factor's replacement or loss: a hold, other sessions ended, and an e-mail.
 func (s *Service) afterRisk(tx *store.Tx, c *verification.Completed, event, reason string, kind policy.Kind, d time.Duration) (*verification.Result, error) {
-	h, err := hold(tx, c.Account.ID, reason, d)
+	data := map[string]string{"factor": string(kind)}
+	h, err := hold(tx, c.Account.ID, reason, d, data)
 	if err != nil {
 		return nil, err
 	}
-	if err := changed(tx, c, event, map[string]string{"factor": string(kind)}); err != nil {
+	if err := changed(tx, c, event, data); err != nil {
 		return nil, err
 	}
 	result, err := s.endOthers(tx, c)

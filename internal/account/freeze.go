@@ -121,11 +121,12 @@ func (s *Service) finishUnfreeze(tx *store.Tx, c *verification.Completed) (*veri
 			return nil, err
 		}
 	}
-	h, err := hold(tx, a.ID, "unfrozen", s.Holds.Unfrozen)
+	data := map[string]string{"passkeys_deleted": strconv.Itoa(gone)}
+	h, err := hold(tx, a.ID, "unfrozen", s.Holds.Unfrozen, data)
 	if err != nil {
 		return nil, err
 	}
-	if err := changed(tx, c, "account.unfrozen", map[string]string{"passkeys_deleted": strconv.Itoa(gone)}); err != nil {
+	if err := changed(tx, c, "account.unfrozen", data); err != nil {
 		return nil, err
 	}
 	// The password and every factor bound now have spoken. Links from before could freeze at once again, and a former mailbox with a

@@ -62,11 +62,12 @@ func (s *Service) finishReset(tx *store.Tx, c *verification.Completed) (*verific
 	if err := tx.ForgetDevices(a.ID, c.Caller.DeviceHash); err != nil {
 		return nil, err
 	}
-	h, err := hold(tx, a.ID, "password_reset", s.Holds.PasswordReset)
+	data := map[string]string{}
+	h, err := hold(tx, a.ID, "password_reset", s.Holds.PasswordReset, data)
 	if err != nil {
 		return nil, err
 	}
-	if err := changed(tx, c, "password.reset", nil); err != nil {
+	if err := changed(tx, c, "password.reset", data); err != nil {
 		return nil, err
 	}
 	return &verification.Result{Hold: h}, s.Engine.Notifier.AlertHold(tx, a, "password.reset", c.Caller.From(), h.Until)

@@ -33,7 +33,7 @@ var sentences = map[string]string{
 	"address.saved":          "Address {entry} on {network} was saved in the book, by {way}.",
 	"address.deleted":        "Address {entry} was deleted from the book.",
 	"withdrawal.requested":   "Withdrawal {withdrawal} was requested: {amount} {asset}.",
-	"withdrawal.approved":    "Withdrawal {withdrawal} was approved: {amount} {asset}, by {way}. Fingerprint {fingerprint}.",
+	"withdrawal.approved":    "Withdrawal {withdrawal} was approved: {amount} {asset}, by {way}, to be handed over until {hand_over_until}. Fingerprint {fingerprint}.",
 	"withdrawal.handed_over": "Withdrawal {withdrawal} was handed over to be paid: {amount} {asset}.",
 	"withdrawal.declined":    "Withdrawal {withdrawal} was declined: {amount} {asset}, by {by}.",
 	"withdrawal.cancelled":   "Withdrawal {withdrawal} was cancelled: {amount} {asset}, by {by}.",
@@ -50,7 +50,7 @@ var sentences = map[string]string{
 	"desk.account_seen":      "An operator looked at the account.",
 	"desk.events_seen":       "An operator read the account's older events.",
 	"desk.sessions_ended":    "An operator ended all {sessions} sessions.",
-	"desk.hold":              "An operator paused withdrawals until {until}.",
+	"desk.hold":              "An operator paused withdrawals until {held_until}.",
 	"desk.ticket":            "An operator read request {ticket}.",
 	"desk.ticket_assigned":   "An operator assigned request {ticket} to {to}.",
 	"desk.ticket_answered":   "An operator answered request {ticket}.",
@@ -100,6 +100,10 @@ func sentence(r *store.LogRow) string {
 		text, rest = r.Kind+".", data
 	default:
 		text, rest = "REFUSED: "+strings.TrimSuffix(r.Kind, ".refused")+".", data
+	}
+	if until, held := rest[store.HeldUntil]; held {
+		text += " Withdrawals pause until " + until + "."
+		delete(rest, store.HeldUntil)
 	}
 	for _, name := range slices.Sorted(maps.Keys(rest)) {
 		if rest[name] != "" {

@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"maps"
 	"slices"
+	"strings"
 
 	"countersign/approval"
 	"countersign/internal/store"
@@ -36,6 +37,26 @@ func (v *rowCheck) vouches(r *store.LogRow) error {
 		return err
 	case ended && r.RedactedAt.IsZero():
 		return v.ended(r)
+	case strings.Contains(r.Data, `"`+store.HeldUntil+`"`):
+		return v.held(r)
+	}
+	return nil
+}
+
+// held compares an account with an event that put a hold on: a hold ends by its time alone, and is never made shorter.
+func (v *rowCheck) held(r *store.LogRow) error {
+	data, err := parseObject([]byte(r.Data))
+	if e, erased := v.erased[r.AccountID]; err != nil || erased && r.Leaf <= e.leaf {
+		return nil
+	}
+	a, err := v.tx.Account(r.AccountID)
+	switch {
+	case errors.Is(err, store.ErrNotFound):
+		v.report.found(Finding{What: "an account was removed", Leaf: r.Leaf, ID: r.ID, Kind: r.Kind, Detail: r.AccountID})
+	case err != nil:
+		return err
+	case store.FormatEventTime(a.HoldUntil) < data[store.HeldUntil]:
+		v.report.found(Finding{What: "a hold was shortened", Leaf: r.Leaf, ID: r.ID, Kind: r.Kind, Detail: r.AccountID})
 	}
 	return nil
 }
@@ -155,12 +176,16 @@ func (v *rowCheck) approval(a *store.ApprovalRow) error {
 	d := proved.Details
 	is := approval.Details{Withdrawal: w.ID, Account: w.AccountID, RelyingParty: d.RelyingParty, Asset: w.Asset, Network: w.Network, Address: w.Address, Memo: w.Memo, Amount: w.Amount, Fee: w.Fee,
 		Expires: approval.FormatTime(w.ExpiresAt)}
+	until := inData(r, store.HandOverUntil)
 	switch {
 	case is != d || w.ApprovedWay != proved.Way:
 		found("a withdrawal is not what was approved", "")
 		return nil
 	case w.State == store.Requested:
 		found("a withdrawal that was approved is to be approved again", "")
+		return nil
+	case until != "" && until != store.FormatEventTime(w.HandOverUntil):
+		found("the time to hand a withdrawal over was changed", "")
 		return nil
 	case w.State == store.HandedOver:
 		known, err := v.handedOver(w)
@@ -194,7 +219,7 @@ func (v *rowCheck) passkeys() error {
 			return err
 		}
 		for i := range events {
-			ids[events[i].AccountID+" "+idIn(&events[i], "passkey")] = true
+			ids[events[i].AccountID+" "+inData(&events[i], "passkey")] = true
 		}
 	}
 	for account, id := "", ""; ; {
@@ -213,7 +238,7 @@ func (v *rowCheck) passkeys() error {
 				v.report.wrong("a passkey that the log does not know", "%s", name)
 			case !event.RedactedAt.IsZero():
 				v.report.wrong("a passkey of an erased account is there again", "%s", name)
-			case idIn(event, "passkey") != p.ID:
+			case inData(event, "passkey") != p.ID:
 				v.report.wrong("a passkey stands under another's id", "%s", name)
 			case ended["passkey.deleted"][name]:
 				v.report.wrong("a passkey that was deleted is there again", "%s", name)
@@ -227,8 +252,8 @@ func (v *rowCheck) passkeys() error {
 	}
 }
 
-// idIn is an id that an event's data name, "" where they do not, as of a redacted one.
-func idIn(r *store.LogRow, name string) string {
+// inData is a member of an event's data, "" where they do not, as of a redacted one.
+func inData(r *store.LogRow, name string) string {
 	data, err := parseObject([]byte(r.Data))
 	if err != nil {
 		return ""

@@ -284,7 +284,7 @@ func (s *Service) Hold(ctx context.Context, c Caller, id string, hours int, reas
 		if !until.After(a.HoldUntil) {
 			return refusal.New("conflict", "Withdrawals are paused for longer than that already. A pause is never shortened.")
 		}
-		data["until"] = until.Format(time.RFC3339)
+		data[store.HeldUntil] = store.FormatEventTime(until)
 		if err := tx.Hold(id, "support", until); err != nil {
 			return err
 		}

@@ -5,10 +5,12 @@ import (
 	"net/http"
 	"strings"
 	"testing"
+	"time"
 
 	"countersign/approval"
 	"countersign/internal/app"
 	"countersign/internal/auditlog"
+	"countersign/internal/desk"
 	"countersign/internal/policy"
 	"countersign/internal/store"
 	"countersign/internal/testkit"
@@ -102,6 +104,81 @@ func TestTheLogIsReadInTheFormOfTiles(t *testing.T) {
 		if a := hidden.Browser().Get(path); a.Status != http.StatusNotFound {
 			t.Errorf("hidden, and %s: %d", path, a.Status)
 		}
+	}
+}
+
+// A hold stands between a thief who has just changed something and the money.
+func TestAHoldThatWasShortenedInTheDatabaseIsFound(t *testing.T) {
+	t.Parallel()
+	k := testkit.New(t)
+	held := map[string]*testkit.Customer{}
+	late := k.Register()
+	k.Clock.Advance(day + time.Minute)
+	hold := late.Bind(policy.Authenticator).Result.Hold
+	held["factor.bound"] = late
+	for kind, put := range map[string]func(c *testkit.Customer){
+		"factor.replaced": func(c *testkit.Customer) { c.ProveNew(c.Do(policy.ReplaceFactor, "authenticator", ""), "").OK() },
+		"factor.unbound":  func(c *testkit.Customer) { c.Do(policy.UnbindFactor, "phone", "") },
+		"password.reset": func(c *testkit.Customer) {
+			v := c.Post("/v1/password-resets", map[string]string{"email": c.Email}).Verification()
+			v = c.Codes(v.ID, map[string]string{"email": k.Code(c.Email)}).Verification()
+			c.Finish(c.Answer(v).Verification().ID, "another long password", "none").OK()
+		},
+		"account.unfrozen": func(c *testkit.Customer) {
+			c.Post("/v1/account/freeze", "{}").OK()
+			c.LoginByCodes(c.Browser).OK()
+			c.Do(policy.Unfreeze, "", "")
+		},
+		"desk.hold": func(c *testkit.Customer) {
+			k.Operator(desk.Security).Post("/v1/desk/accounts/"+c.ID+"/hold", map[string]any{"hours": 24, "reason": "Reported stolen"}).OK()
+		},
+	} {
+		held[kind] = k.Full()
+		put(held[kind])
+	}
+	sound(k)
+	found := func() string {
+		t.Helper()
+		r, err := auditlog.Verify(t.Context(), k.App.DB, k.Keys, auditlog.Options{})
+		if err != nil || len(r.Findings) != len(held) {
+			t.Fatalf("%+v, %v", r, err)
+		}
+		var lines []string
+		for _, f := range r.Findings {
+			lines = append(lines, f.String())
+		}
+		return strings.Join(lines, "\n")
+	}
+	k.Exec(`UPDATE accounts SET hold_until = hold_until - 1 WHERE hold_until > 0`)
+	got := found()
+	for kind, c := range held {
+		if !strings.Contains(got, kind+": "+c.ID) {
+			t.Errorf("%s of %s is not in\n%s", kind, c.ID, got)
+		}
+	}
+	k.Exec(`UPDATE accounts SET hold_until = hold_until + 1 WHERE hold_until > 0`)
+	told := ""
+	if err := auditlog.Story(t.Context(), k.App.DB, late.ID, func(l auditlog.Line) error {
+		told += l.Text
+		return nil
+	}); err != nil || !strings.Contains(told, "A factor was added: authenticator, by codes. Withdrawals pause until "+store.FormatEventTime(hold.Until)) {
+		t.Errorf("%v, it tells %s", err, told)
+	}
+	k.Clock.Advance(30 * day)
+	sound(k)
+	// Its time is over, and still it is to be told that it was cut short, but of an account that is erased.
+	k.Exec(`UPDATE accounts SET hold_until = 0`)
+	if err := k.App.Accounts.Erase(t.Context(), late.ID, false); err != nil {
+		t.Fatal(err)
+	}
+	delete(held, "factor.bound")
+	found()
+	k.Update(func(tx *store.Tx) error {
+		return tx.Record(store.Event{AccountID: "acc_gone", Kind: "password.reset", OK: true, Data: map[string]string{store.HeldUntil: store.FormatEventTime(tx.Now)}})
+	})
+	held["gone"] = nil
+	if got := found(); !strings.Contains(got, "an account was removed") {
+		t.Errorf("it says\n%s", got)
 	}
 }
 

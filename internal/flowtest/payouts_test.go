@@ -390,7 +390,18 @@ func TestAWithdrawalThatWasStoppedIsNotHandedOver(t *testing.T) {
 	k.Exec(`UPDATE withdrawals SET state = 'approved', hand_over_until = $1 WHERE id = $2`, k.Clock.Now().Add(time.Hour).UnixMilli(), w.ID)
 	p.HandOver(w.ID, "payment-0001", details).Refused("approval_invalid")
 	r, err := auditlog.Verify(t.Context(), k.App.DB, k.App.Engine.Keys, auditlog.Options{})
-	if err != nil || len(r.Findings) != 1 || !strings.Contains(r.Findings[0].String(), w.ID+" is approved") {
+	if err != nil || len(r.Findings) != 2 || !strings.Contains(r.Findings[0].String(), w.ID+" is approved") || !strings.Contains(r.Findings[1].String(), "the time to hand a withdrawal over was changed") {
+		t.Errorf("%+v, %v", r, err)
+	}
+}
+
+func TestATimeToHandOverThatWasLengthenedIsFound(t *testing.T) {
+	t.Parallel()
+	k := testkit.New(t)
+	w := approved(k.Full(), "20")
+	sound(k)
+	k.Exec(`UPDATE withdrawals SET hand_over_until = hand_over_until + 1`)
+	if r, err := auditlog.Verify(t.Context(), k.App.DB, k.App.Engine.Keys, auditlog.Options{}); err != nil || len(r.Findings) != 1 || !strings.Contains(r.Findings[0].String(), "the time to hand a withdrawal over was changed") || !strings.Contains(r.Findings[0].String(), w.ID) {
 		t.Errorf("%+v, %v", r, err)
 	}
 }

@@ -72,6 +72,9 @@ func (tx *Tx) SetFrozen(id string, frozen bool) error {
 	return tx.run(`UPDATE accounts SET frozen = $2 WHERE id = $1`, id, frozen)
 }
 
+// HeldUntil is the member of an event's data that tells until when the account's withdrawals pause after it, as FormatEventTime has it.
+const HeldUntil = "held_until"
+
 // Hold lets withdrawals pause until a time. A hold never shortens one that is on: the latest end counts.
 func (tx *Tx) Hold(id, reason string, until time.Time) error {
 	return tx.run(`UPDATE accounts SET hold_since = CASE WHEN hold_until > $2 THEN hold_since ELSE $2 END, hold_reason = $3, hold_until = $4

@@ -136,6 +136,9 @@ func (tx *Tx) HandedOver(id string) (state string, when time.Time, err error) {
 	return state, when, tx.row([]any{&state, at{&when}}, `SELECT state, handed_over_at FROM withdrawals WHERE id = $1`, id)
 }
 
+// HandOverUntil is the member of the data of withdrawal.approved that tells until when it may be handed over, as FormatEventTime has it.
+const HandOverUntil = "hand_over_until"
+
 // SetHandOverUntil says until when an approved withdrawal may be handed over.
 func (tx *Tx) SetHandOverUntil(id string, until time.Time) error {
 	return tx.run(`UPDATE withdrawals SET hand_over_until = $2 WHERE id = $1`, id, millis(until))

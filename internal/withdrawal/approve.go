@@ -117,7 +117,8 @@ func (s *Service) finishApproval(tx *store.Tx, c *verification.Completed) (*veri
 	if !ok {
 		return nil, refusal.New("withdrawal_not_requested", "This withdrawal was decided meanwhile.")
 	}
-	if err := tx.SetHandOverUntil(w.ID, tx.Now.Add(s.HandOverLife)); err != nil {
+	until := tx.Now.Add(s.HandOverLife)
+	if err := tx.SetHandOverUntil(w.ID, until); err != nil {
 		return nil, err
 	}
 	if err := book(tx, w, asset.Amount.Sub); err != nil {
@@ -133,7 +134,7 @@ func (s *Service) finishApproval(tx *store.Tx, c *verification.Completed) (*veri
 	}
 	hash := sha256.Sum256(signature)
 	record, err := tx.RecordAbout(c.Caller.Event(w.AccountID, "withdrawal.approved", true, map[string]string{"withdrawal": w.ID, "asset": w.Asset, "amount": w.Amount, "way": c.Way,
-		"fingerprint": hex.EncodeToString(fingerprint[:])}), func(opening [32]byte) [32]byte { return approval.ApprovalCommitment(opening, fingerprint) })
+		"fingerprint": hex.EncodeToString(fingerprint[:]), store.HandOverUntil: store.FormatEventTime(until)}), func(opening [32]byte) [32]byte { return approval.ApprovalCommitment(opening, fingerprint) })
 	if err != nil {
 		return nil, err
 	}

@@ -145,7 +145,10 @@ export default {
   kind: (kind: string) => kinds[kind] ?? plain(kind),
   logKind: (kind: string) => logKinds[kind] ?? plain(kind),
   /** What stands beside an act, by its name in the log. */
-  logKeys: { ticket: 'request', way: 'by', to: 'to', operator: 'for', api_key: 'key' } as Record<string, string>,
+  logKeys: { ticket: 'request', way: 'by', to: 'to', operator: 'for', api_key: 'key', held_until: 'until' } as Record<
+    string,
+    string
+  >,
   rule: (name: string) => rules[name] ?? plain(name),
   value: (value: string) => values[value] ?? value,
 };
