@@ -31,7 +31,7 @@ func Verify(ctx context.Context, db *store.DB, keys *secret.Keys, o Options) (r 
 		if err != nil {
 			return err
 		}
-		v := &rowCheck{tx: tx, keys: keys, size: state.Size, proofs: proofs}
+		v := &rowCheck{tx: tx, keys: keys, size: state.Size, proofs: proofs, holds: map[string]hold{}}
 		if err := v.permissions(); err != nil {
 			return err
 		}
@@ -109,12 +109,19 @@ type rowCheck struct {
 	latest   time.Time
 	erased   map[string]erasure   // by account
 	redacted map[string]time.Time // until when, by kind, rows may be redacted
+	holds    map[string]hold      // by account, as far as the events have told so far
 }
 
 // erasure is an account's: the leaf of its event, and whether its withdrawals are kept.
 type erasure struct {
 	leaf int64
 	kept bool
+}
+
+// hold is one that is on, or was: from when, and until when as store.FormatEventTime has it.
+type hold struct {
+	since time.Time
+	until string
 }
 
 // Kinds of events by which rows may be redacted. Of log.redacted the data name kind (store.Covers) and until (RFC 3339): rows of the

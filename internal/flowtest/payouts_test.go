@@ -395,15 +395,32 @@ func TestAWithdrawalThatWasStoppedIsNotHandedOver(t *testing.T) {
 	}
 }
 
-func TestATimeToHandOverThatWasLengthenedIsFound(t *testing.T) {
+func TestATimeToHandOverThatWasLengthenedPaysNobodyAndIsFound(t *testing.T) {
 	t.Parallel()
 	k := testkit.New(t)
-	w := approved(k.Full(), "20")
+	c, p := k.Full(), k.Payout()
+	w := approved(c, "20")
+	details := p.Details(w.ID)
 	sound(k)
-	k.Exec(`UPDATE withdrawals SET hand_over_until = hand_over_until + 1`)
-	if r, err := auditlog.Verify(t.Context(), k.App.DB, k.App.Engine.Keys, auditlog.Options{}); err != nil || len(r.Findings) != 1 || !strings.Contains(r.Findings[0].String(), "the time to hand a withdrawal over was changed") || !strings.Contains(r.Findings[0].String(), w.ID) {
-		t.Errorf("%+v, %v", r, err)
+	found := func(want string) {
+		t.Helper()
+		r, err := auditlog.Verify(t.Context(), k.App.DB, k.App.Engine.Keys, auditlog.Options{})
+		if err != nil || len(r.Findings) != 1 || !strings.Contains(r.Findings[0].String(), want) || !strings.Contains(r.Findings[0].String(), w.ID) {
+			t.Errorf("%+v, %v, want %q", r, err, want)
+		}
 	}
+	k.Clock.Advance(25 * time.Hour)
+	k.Exec(`UPDATE withdrawals SET hand_over_until = hand_over_until + 7200000`)
+	found("the time to hand a withdrawal over was changed")
+	p.HandOver(w.ID, "payment-0001", details).Refused("approval_invalid")
+	// With the event's own word of it gone for a while it is handed over, and found when both are there again.
+	event := k.Query(`SELECT id, data FROM audit_events WHERE kind = 'withdrawal.approved'`)[0]
+	id, data, _ := strings.Cut(event, "|")
+	k.Exec(`UPDATE audit_events SET data = '{}' WHERE id = ` + id)
+	p.HandOver(w.ID, "payment-0001", details).OK()
+	k.Exec(`UPDATE audit_events SET data = $1 WHERE id = `+id, data)
+	k.Exec(`UPDATE withdrawals SET hand_over_until = hand_over_until - 7200000`)
+	found("a withdrawal was handed over after the time for it")
 }
 
 // Somebody who has the database can give himself a key; the log tells.

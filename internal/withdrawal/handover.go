@@ -250,8 +250,8 @@ func (s *Service) taken(tx *store.Tx, w *store.Withdrawal, apiKey *store.APIKey,
 	return errNotGenuine
 }
 
-// ended refuses what has ended by the word of an event, whatever its row says by now: whoever made it approved again would have it paid
-// twice, or paid although it was stopped.
+// ended refuses what has ended by the word of an event, or the time to hand it over by that of its approval, whatever its row says by now:
+// whoever made it approved again would have it paid twice, or paid although it was stopped.
 func (s *Service) ended(tx *store.Tx, w *store.Withdrawal) error {
 	row, err := tx.ApprovalRow(w.ID)
 	if err != nil {
@@ -262,12 +262,27 @@ func (s *Service) ended(tx *store.Tx, w *store.Withdrawal) error {
 		return err
 	}
 	for i := range events {
-		var data map[string]string
-		if err := json.Unmarshal([]byte(events[i].Data), &data); err == nil && data["withdrawal"] == w.ID && events[i].OK && events[i].Ours(s.Engine.Keys) {
+		if s.told(&events[i], "withdrawal") == w.ID {
 			return errNotGenuine
 		}
 	}
+	r, err := tx.LogEvent(row.Record.Event)
+	if err != nil {
+		return err
+	}
+	if until := s.told(r, store.HandOverUntil); until != "" && store.FormatEventTime(tx.Now) >= until {
+		return errNotGenuine
+	}
 	return nil
+}
+
+// told is a member of the data of an event that the service wrote, "" where it did not, or where they are gone.
+func (s *Service) told(r *store.LogRow, member string) string {
+	var data map[string]string
+	if !r.OK || !r.Ours(s.Engine.Keys) || json.Unmarshal([]byte(r.Data), &data) != nil {
+		return ""
+	}
+	return data[member]
 }
 
 var errNotGenuine = refusal.New("approval_invalid", "The approval of this withdrawal does not hold. Pay nothing; run `countersign audit verify`.")
