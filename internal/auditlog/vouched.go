@@ -269,7 +269,7 @@ func (v *rowCheck) passkeys() error {
 	}
 }
 
-// inData is a member of an event's data, "" where they do not, as of a redacted one.
+// inData is a member of an event's data, "" where they have none such, as of a redacted one.
 func inData(r *store.LogRow, name string) string {
 	data, err := parseObject([]byte(r.Data))
 	if err != nil {
