@@ -269,6 +269,7 @@ test('the report can be read and copied, and holds nothing of the person', async
   const dialog = ines.page.getByRole('dialog', { name: 'The report' });
   await expect(dialog).toContainText('NotAllowedError');
   await dialog.getByRole('button', { name: 'Copy report' }).click();
+  await expect(ines.page.getByText('Copied')).toBeVisible();
   const text = await ines.page.evaluate(() => navigator.clipboard.readText());
   expect(text).toContain('operation: confirm');
   const { body: me } = await ines.get<{ id: string; name: string; factors: { phone: { hint: string } } }>(

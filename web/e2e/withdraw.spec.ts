@@ -1,7 +1,7 @@
 import type { Route } from '@playwright/test';
 import { challengeOf, signedChallenge } from './harness/bytes';
 import { ledgerAtHome, lookalike, type Customer } from './harness/customer';
-import { expect, test } from './harness/test';
+import { expect, heldBack, test } from './harness/test';
 import { verifiedElsewhere } from './harness/verify';
 
 interface Withdrawal {
@@ -94,6 +94,38 @@ test('F7: codes go on approving withdrawals after a passkey exists', async ({ in
   await expect(ines.button('Confirm with passkey')).toBeVisible();
   await ines.confirmWithCodes();
   expect(await stateOf(ines, id)).toBe('approved');
+});
+
+test('a tap that was cancelled, or whose page was left, opens no window of the device afterwards', async ({ ines }) => {
+  await ines.signInWithPasskey();
+  const before = ines.gate.calls.length;
+  const challenges = '**/v1/verifications/*/challenge';
+  for (const leave of [
+    async () => {
+      await ines.button('Cancel').click();
+      await expect(ines.button('Use codes instead')).toBeVisible();
+    },
+    async () => {
+      await ines.page.goBack();
+      await expect(ines.heading('Withdraw')).toBeVisible();
+    },
+  ]) {
+    const release = await heldBack(ines.page, challenges);
+    const id = await ines.requestWithdrawal({ amount: '20' });
+    await ines.button('Confirm with passkey').click();
+    await expect(ines.page.getByRole('button', { name: 'Cancel', exact: true })).toBeVisible();
+    await leave();
+    const answered = ines.page.waitForResponse(challenges);
+    release();
+    await (await answered).finished();
+    await ines.page.unroute(challenges);
+    expect(await stateOf(ines, id)).toBe('requested');
+  }
+  expect(ines.gate.calls).toHaveLength(before);
+
+  await ines.requestWithdrawal({ amount: '20' });
+  await ines.confirmWithPasskey();
+  expect(ines.gate.calls).toHaveLength(before + 1);
 });
 
 test('a double click on Confirm gives one approval, and takes the amount once', async ({ ines }) => {

@@ -1,4 +1,4 @@
-import { test as base, type BrowserContextOptions } from '@playwright/test';
+import { test as base, type BrowserContextOptions, type Page } from '@playwright/test';
 import { execFile } from 'node:child_process';
 import { cp, readFile } from 'node:fs/promises';
 import { fileURLToPath } from 'node:url';
@@ -47,6 +47,17 @@ async function read<T>(name: string): Promise<T> {
   return JSON.parse(await readFile(`${prepared}${name}`, 'utf8')) as T;
 }
 
+/** Holds requests to such addresses back from now on, until what it returns is called. */
+export async function heldBack(page: Page, url: string): Promise<() => void> {
+  let release = (): void => undefined;
+  const released = new Promise<void>((resolve) => (release = resolve));
+  await page.route(url, async (route) => {
+    await released;
+    await route.continue();
+  });
+  return release;
+}
+
 export const storedPasskey = (): Promise<Credential> => read('passkey.json');
 
 export const test = base.extend<Fixtures & Options>({
@@ -59,7 +70,8 @@ export const test = base.extend<Fixtures & Options>({
     await inTemporaryFolder(async (folder) => {
       if (world === 'with a passkey') await cp(`${prepared}data`, folder, { recursive: true });
       if (besides) {
-        const command = ['run', './web/e2e/tools/manypasskeys', folder, ines, String(besides)];
+        // Built as `make build` builds: what that compiled is not compiled again within the test's time.
+        const command = ['run', '-trimpath', './web/e2e/tools/manypasskeys', folder, ines, String(besides)];
         await promisify(execFile)('go', command, { cwd: repository });
       }
       const demo = await Demo.start(folder);

@@ -1,5 +1,5 @@
 import { isApiError } from '$lib/api/client';
-import { askDevice } from '$lib/webauthn';
+import { askDevice, beforeAsking } from '$lib/webauthn';
 import { creationOptions, credentialJSON, requestOptions } from '$lib/webauthn/json';
 import { deskApi, onDeskSessionEnded } from './api';
 import type { Me, Permission } from './types';
@@ -42,10 +42,12 @@ export async function refreshMe(): Promise<void> {
 
 /** Call from a tap. */
 export async function signInToDesk(): Promise<void> {
-  const { public_key } = await deskApi.post<{ public_key: PublicKeyCredentialRequestOptionsJSON }>(
-    '/login/options',
-    {},
-    { anonymous: true },
+  const { public_key } = await beforeAsking((signal) =>
+    deskApi.post<{ public_key: PublicKeyCredentialRequestOptionsJSON }>(
+      '/login/options',
+      {},
+      { anonymous: true, signal },
+    ),
   );
   const credential = await askDevice('get', public_key.timeout ?? 300_000, (signal) =>
     navigator.credentials.get({ publicKey: requestOptions(public_key), signal }),
@@ -60,10 +62,12 @@ export async function signInToDesk(): Promise<void> {
 
 /** Creates the invited operator's passkey, which signs in too. Call from a tap. */
 export async function acceptInvitation(token: string): Promise<void> {
-  const { public_key } = await deskApi.post<{ public_key: PublicKeyCredentialCreationOptionsJSON }>(
-    '/invitations/options',
-    { token },
-    { anonymous: true },
+  const { public_key } = await beforeAsking((signal) =>
+    deskApi.post<{ public_key: PublicKeyCredentialCreationOptionsJSON }>(
+      '/invitations/options',
+      { token },
+      { anonymous: true, signal },
+    ),
   );
   const credential = await askDevice('create', public_key.timeout ?? 300_000, (signal) =>
     navigator.credentials.create({ publicKey: creationOptions(public_key), signal }),

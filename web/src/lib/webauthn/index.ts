@@ -39,6 +39,27 @@ function ceremony<T>(
   return askDevice(operation, timeoutMs, ask, (event) => noteAttempt(reported[operation], verification, event));
 }
 
+/**
+ * Fetches what the device is to be asked. A Cancel counts from the tap on: one that comes meanwhile ends this as a silent
+ * error, and no window opens after it.
+ */
+export async function beforeAsking<T>(fetch: (signal: AbortSignal) => Promise<T>): Promise<T> {
+  running?.abort();
+  const controller = new AbortController();
+  running = controller;
+  let cause: unknown;
+  try {
+    const fetched = await fetch(controller.signal);
+    if (!controller.signal.aborted) return fetched;
+  } catch (error) {
+    if (!controller.signal.aborted) throw error;
+    cause = error;
+  } finally {
+    if (running === controller) running = undefined;
+  }
+  throw new PasskeyError('aborted', true, 0, cause);
+}
+
 /** Asks the browser, names what it answers if it gives nothing, and tells `note` of each step. */
 export async function askDevice<T>(
   operation: 'create' | 'get' | 'confirm',
@@ -108,7 +129,7 @@ async function platformAuthenticator(): Promise<boolean | undefined> {
   }
 }
 
-/** Stops the ceremony that is waiting, if any; it ends as a silent error. */
+/** Stops the ceremony that is waiting or about to, if any; it ends as a silent error. */
 export function abortCeremony(): void {
   running?.abort();
 }
@@ -122,7 +143,7 @@ interface LoginOptions {
  * (hybrid) or a security key first, where the browser listens to it.
  */
 export async function signInWithPasskey(hint?: 'hybrid' | 'security-key'): Promise<Session> {
-  const public_key = await loginOptions();
+  const { public_key } = await beforeAsking(loginOptions);
   if (hint) public_key.hints = [hint];
   const credential = await ceremony('get', null, public_key.timeout ?? 300_000, (signal) =>
     navigator.credentials.get({ publicKey: requestOptions(public_key), signal }),
@@ -132,19 +153,8 @@ export async function signInWithPasskey(hint?: 'hybrid' | 'security-key'): Promi
   return session;
 }
 
-/** Fetches what to ask the device; a Cancel that comes before the device is asked counts too. */
-async function loginOptions(): Promise<PublicKeyCredentialRequestOptionsJSON> {
-  running?.abort();
-  const controller = new AbortController();
-  running = controller;
-  try {
-    const options = { anonymous: true, signal: controller.signal };
-    return (await api.post<LoginOptions>('/v1/login/passkey/options', {}, options)).public_key;
-  } catch (error) {
-    throw controller.signal.aborted ? new PasskeyError('aborted', true, 0, error) : error;
-  } finally {
-    if (running === controller) running = undefined;
-  }
+function loginOptions(signal?: AbortSignal): Promise<LoginOptions> {
+  return api.post<LoginOptions>('/v1/login/passkey/options', {}, { anonymous: true, signal });
 }
 
 function finishLogin(credential: Credential): Promise<Session> {
@@ -182,7 +192,7 @@ export function armAutofill(on: {
     armedAt = Date.now();
     let credential: Credential | null;
     try {
-      const { public_key } = await api.post<LoginOptions>('/v1/login/passkey/options', {}, { anonymous: true });
+      const { public_key } = await loginOptions();
       if (mine.signal.aborted || running) return;
       credential = await navigator.credentials.get({
         publicKey: requestOptions(public_key),
@@ -237,7 +247,7 @@ export function fetchChallenge(verificationId: string): Promise<Challenge> {
 
 /** Proves the verification with a passkey the account has. Call from a tap. */
 export async function proveWithPasskey(verificationId: string, prepared?: Challenge): Promise<Verification> {
-  const challenge = fresh(prepared) ?? (await fetchChallenge(verificationId));
+  const challenge = fresh(prepared) ?? (await beforeAsking(() => fetchChallenge(verificationId)));
   const options = challenge.public_key as PublicKeyCredentialRequestOptionsJSON;
   const credential = await ceremony('confirm', verificationId, options.timeout ?? 180_000, (signal) =>
     navigator.credentials.get({ publicKey: requestOptions(options), signal }),
@@ -251,7 +261,7 @@ export async function createPasskey(
   prepared?: Challenge,
   name?: string,
 ): Promise<Verification> {
-  const challenge = fresh(prepared) ?? (await fetchChallenge(verificationId));
+  const challenge = fresh(prepared) ?? (await beforeAsking(() => fetchChallenge(verificationId)));
   const options = challenge.public_key as PublicKeyCredentialCreationOptionsJSON;
   const credential = await ceremony('create', verificationId, options.timeout ?? 300_000, (signal) =>
     navigator.credentials.create({ publicKey: creationOptions(options), signal }),

@@ -4,6 +4,7 @@ import { account, refreshAccount } from '$lib/shared/session.svelte';
 import { announce } from '$lib/ui/live.svelte';
 import {
   abortCeremony,
+  beforeAsking,
   fetchChallenge,
   PasskeyError,
   proveWithPasskey,
@@ -51,6 +52,8 @@ export class Approval {
   #challenge: Challenge | undefined;
   #timer: ReturnType<typeof setTimeout> | undefined;
   #gone = false;
+  /** Which try the page waits for: one that was stopped may end after the next has begun. */
+  #turn = 0;
 
   constructor(id: string) {
     this.id = id;
@@ -100,32 +103,41 @@ export class Approval {
   /** Confirms by passkey. Call from a tap. The hint asks for another phone. */
   confirm = async (hint?: 'hybrid'): Promise<void> => {
     if (this.stage === 'waiting') return;
+    const turn = ++this.#turn;
     this.stage = 'waiting';
     this.refused = false;
     this.lost = false;
     announce(withdraw.waitingAnnounced);
     let sent = false;
     try {
-      if (!this.verification) await this.prepare();
-      const verification = this.verification;
-      if (!verification) {
+      const ready = await beforeAsking(() => this.#ready());
+      if (!ready) {
         this.stage = 'review';
         return;
       }
-      if (!this.#challenge || Date.parse(this.#challenge.expires_at) - Date.now() < 20_000) {
-        this.#challenge = await fetchChallenge(verification.id);
-      }
-      const challenge = this.#challenge;
-      if (hint) challenge.public_key.hints = [hint];
+      if (hint) ready.challenge.public_key.hints = [hint];
       sent = true;
-      this.done(await proveWithPasskey(verification.id, challenge));
+      this.done(await proveWithPasskey(ready.verification.id, ready.challenge));
     } catch (error) {
+      if (error instanceof PasskeyError && turn !== this.#turn) return;
       await this.#failed(error, sent);
     }
   };
 
+  /** What a tap needs, where it is not there yet; nothing where no verification could be begun. */
+  async #ready(): Promise<{ verification: Verification; challenge: Challenge } | undefined> {
+    if (!this.verification) await this.prepare();
+    const verification = this.verification;
+    if (!verification) return undefined;
+    if (!this.#challenge || Date.parse(this.#challenge.expires_at) - Date.now() < 20_000) {
+      this.#challenge = await fetchChallenge(verification.id);
+    }
+    return { verification, challenge: this.#challenge };
+  }
+
   /** Stops waiting for the device. */
   stop = (): void => {
+    this.#turn++;
     abortCeremony();
     this.stage = 'review';
   };
