@@ -40,7 +40,7 @@ class Pieces {
 
 const isPiece = (request: Request) => request.method() === 'PATCH';
 
-/** Lets so many pieces through, and does with the others as told. */
+/** Lets so many pieces through, and does with the others as told, whatever was told before. */
 async function after(page: Page, pieces: number, then: (route: Route) => unknown): Promise<void> {
   let seen = 0;
   await page.route('**/v1/recordings/*', async (route) => {
@@ -56,11 +56,15 @@ async function choose(customer: Customer, name: string, mimeType: string, buffer
   await customer.page.getByRole('button', { name: 'Use this recording' }).click();
 }
 
-/** From the form to a screen that is being recorded. */
-async function record({ page }: Customer): Promise<void> {
-  await page.getByRole('button', { name: 'Record screen' }).click();
-  await page.getByRole('button', { name: 'Start recording' }).click();
-  await expect(recordingBar(page)).toBeVisible();
+/** From the form to a screen that is being recorded, and of which there is something already. */
+async function record(customer: Customer): Promise<void> {
+  await customer.button('Record screen').click();
+  await startRecording(customer);
+}
+
+async function startRecording(customer: Customer): Promise<void> {
+  await customer.button('Start recording').click();
+  await recordedFor(customer.page, 1);
 }
 
 /** Whether what is seen at its middle is the thing itself, also where it lets pointers through to what it covers. */
@@ -187,7 +191,7 @@ test('Stop is within reach above a dialog, by pointer and by keyboard, and so is
   await stop.click();
   await expect(preview).toBeVisible();
   await preview.getByRole('button', { name: 'Record again' }).click();
-  await ines.button('Start recording').click();
+  await startRecording(ines);
 
   await page.getByRole('link', { name: 'Activity' }).click();
   await expect(ines.heading('Activity')).toBeVisible();
@@ -201,7 +205,7 @@ test('Stop is within reach above a dialog, by pointer and by keyboard, and so is
 
   // The dialog has gone with its page, the bar with the recording; a third one has both again.
   await preview.getByRole('button', { name: 'Record again' }).click();
-  await ines.button('Start recording').click();
+  await startRecording(ines);
   await page.getByRole('link', { name: 'Activity' }).click();
   await ines.openMenu();
   await page.keyboard.press('Escape');
@@ -221,7 +225,6 @@ test('the browser’s own end of sharing is a stop too, and what was recorded wa
   await record(ines);
   await expect(ines.button('Send when recorded')).toBeDisabled();
   await page.getByRole('link', { name: 'Activity' }).click();
-  await recordedFor(page, 1);
   await stopsSharing(page);
   await page.getByRole('button', { name: 'Look at it' }).click();
   await expect(page.getByRole('dialog', { name: 'Check the recording' })).toBeVisible();
@@ -239,6 +242,21 @@ test('where a screen cannot be recorded it is said, and nothing stays shared', a
   await sharesThisTab(ines);
   await ines.signInWithPasskey();
   await ines.open('/support/new');
+  await page.evaluate(() => {
+    const real = Object.getOwnPropertyDescriptor(MediaRecorder.prototype, 'start')?.value as () => void;
+    // As where Stop comes before the first picture.
+    MediaRecorder.prototype.start = function () {
+      this.addEventListener('dataavailable', (event) => event.stopImmediatePropagation());
+      real.call(this);
+    };
+  });
+  await ines.button('Record screen').click();
+  await ines.button('Start recording').click();
+  await recordingBar(page).getByRole('button', { name: 'Stop' }).click();
+  await expect(page.getByRole('alert')).toContainText('The recording was stopped before anything was in it.');
+  expect(await isShared(page)).toBe(false);
+  await expect(recordingBar(page)).toBeHidden();
+
   await page.evaluate(() => {
     MediaRecorder.prototype.start = () => {
       throw new DOMException('no encoder', 'NotSupportedError');
@@ -270,7 +288,8 @@ test('what may be recorded, and for how long it is kept, is what the service say
     .locator('input[type=file]')
     .setInputFiles({ name: 'long.mp4', mimeType: 'video/mp4', buffer: Buffer.alloc(3 * MiB + 1) });
   await expect(page.getByRole('alert')).toHaveText('This file is larger than 3 MB. Choose a shorter one.');
-  await record(ines);
+  await ines.button('Record screen').click();
+  await ines.button('Start recording').click();
   // It ends by itself.
   await expect(page.getByRole('dialog', { name: 'Check the recording' })).toBeVisible();
 });
@@ -292,7 +311,6 @@ test('an upload survives a lost connection, a killed server and a reload, and se
   await expect(page.getByText(/^No connection\. It goes on by itself at \d+%\.$/)).toBeVisible();
   await expect(ines.button('Send when uploaded')).toBeDisabled();
   expect((await recordingOf(ines)).stored).toBe(2 * MiB);
-  await letThrough(page);
 
   // The server is killed after one more, and comes back.
   await after(page, 1, async (route) => {
@@ -301,7 +319,6 @@ test('an upload survives a lost connection, a killed server and a reload, and se
   });
   await expect.poll(() => pieces.stored.length, { timeout: 20_000 }).toBe(3);
   await expect(page.getByText(/^No connection/)).toBeVisible();
-  await letThrough(page);
   await after(page, 1, (route) => route.abort('connectionreset'));
   await demo.restart();
   await expect.poll(() => pieces.stored.length, { timeout: 40_000 }).toBe(4);
@@ -309,8 +326,8 @@ test('an upload survives a lost connection, a killed server and a reload, and se
   // The page is loaded anew in the middle of it.
   await expect(page.getByText(/^No connection/)).toBeVisible();
   expect(await held(page)).toBe(1);
-  await letThrough(page);
   await page.reload();
+  await letThrough(page);
   await expect(ines.field('What did you see?')).toHaveValue('Typed before it all.');
   await expect(page.getByText('passkey-setup.webm')).toBeVisible();
   await expect(uploaded(ines)).toBeVisible({ timeout: 30_000 });
@@ -328,6 +345,7 @@ test('what was recorded in the page arrives in pieces over a killed server, and 
 }) => {
   const { page, demo } = ines;
   ines.gate.expect(/ERR_/);
+  admin.gate.expect(/ERR_/);
   await sharesThisTab(ines, { noisy: true });
   await ines.signInWithPasskey();
   await ines.open('/support/new');
@@ -400,11 +418,16 @@ test('an upload that could not even be declared goes on by itself', async ({ ine
   await ines.open('/support/new');
   const file = await noisyVideo(page, 0.5 * MiB);
   let tries = 0;
-  await page.route('**/v1/recordings', async (route) => (++tries < 2 ? route.abort() : route.continue()));
+  let down = true;
+  await page.route('**/v1/recordings', async (route) => {
+    tries++;
+    await (down ? route.abort() : route.continue());
+  });
   await choose(ines, 'early.webm', 'video/webm', file);
   await expect(page.getByText('No connection. It goes on by itself at 0%.')).toBeVisible();
+  down = false;
   await expect(uploaded(ines)).toBeVisible();
-  expect(tries).toBe(2);
+  expect(tries).toBeGreaterThan(1);
 });
 
 test('a recording that the browser could not keep is asked for again after a reload', async ({ ines }) => {
@@ -423,11 +446,11 @@ test('a recording that the browser could not keep is asked for again after a rel
   await choose(ines, 'unkept.webm', 'video/webm', file);
   await expect(page.getByText(/^No connection/)).toBeVisible();
   const { id } = await recordingOf(ines);
-  await letThrough(page);
   // Who goes all the same was asked first.
   const asked = page.waitForEvent('dialog').then((dialog) => dialog.accept().then(() => dialog.type()));
   await page.reload();
   expect(await asked).toBe('beforeunload');
+  await letThrough(page);
   await expect(page.getByRole('alert')).toContainText('Add it again.');
   await expect.poll(async () => (await ines.get<Recording>(`/v1/recordings/${id}`)).body.state).toBe('deleted');
   await ines.field('What did you see?').fill('Nothing.');
@@ -502,6 +525,7 @@ test('it can be paused, gone on with and taken back', async ({ ines }) => {
   await expect(page.getByText(/^Paused at \d+%$/)).toBeVisible();
   await letThrough(page);
   await expect(ines.button('Send when uploaded')).toBeDisabled();
+  await expect.poll(() => held(page)).toBe(1);
   // Who has stopped it has stopped it: a reload does not go on by itself.
   await page.reload();
   await expect(page.getByText(/^Paused at \d+%$/)).toBeVisible();
@@ -609,19 +633,17 @@ test('by the mailed link an answer takes a recording along, made or chosen, as a
   // The list has the same path; Stop leads back from there all the same.
   await record(visitor);
   await toList();
-  await recordedFor(page, 1);
   await stop.click();
   await expect(preview).toBeVisible();
   await expect(page).toHaveURL(link);
   await preview.getByRole('button', { name: 'Record again' }).click();
-  await visitor.button('Start recording').click();
+  await startRecording(visitor);
 
   // Another form neither waits for it nor takes it.
   await toList();
   await visitor.link('New request').click();
   await expect(visitor.button('Send')).toBeEnabled();
   await expect(visitor.button('Record screen')).toBeDisabled();
-  await recordedFor(page, 1);
   await stopsSharing(page);
   await page.getByRole('button', { name: 'Look at it' }).click();
   await expect(page).toHaveURL(link);
@@ -638,6 +660,7 @@ test('by the mailed link an answer takes a recording along, made or chosen, as a
   await expect(visitor.button('Send when uploaded')).toBeDisabled();
   await visitor.button('Pause').click();
   await letThrough(page);
+  await expect.poll(() => held(page)).toBe(1);
   await page.reload();
   await expect(page.getByText(/^Paused at \d+%$/)).toBeVisible();
   await expect(visitor.field('Add something')).toHaveValue('Typed meanwhile.');

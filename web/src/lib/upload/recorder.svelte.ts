@@ -28,6 +28,8 @@ class Recorder {
   startedAt = $state(0);
   /** What was recorded, until its message takes it. */
   taken = $state.raw<Candidate>();
+  /** The last recording was stopped before there was anything in it; the place of its message. */
+  empty = $state('');
   #for = $state.raw<For>({ place: '', page: '' });
 
   #media: MediaRecorder | undefined;
@@ -47,6 +49,7 @@ class Recorder {
     message: For,
   ): Promise<NotRecorded | undefined> => {
     this.taken = undefined;
+    this.empty = '';
     let stream: MediaStream;
     try {
       stream = await navigator.mediaDevices.getDisplayMedia({
@@ -96,6 +99,7 @@ class Recorder {
       const blob = new Blob(chunks, { type });
       if (blob.size === 0) {
         this.state = 'idle';
+        this.empty = message.place;
         this.#hideBar();
         return;
       }

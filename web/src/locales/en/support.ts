@@ -85,6 +85,7 @@ export default {
   empty: 'This file is empty.',
   notRecorded:
     'Nothing is being recorded: the choice was closed, or this device doesn’t allow it. You can choose a file instead.',
+  emptyRecording: 'The recording was stopped before anything was in it. Record again, or choose a file.',
   lost: 'The page was closed before your recording had arrived, and this browser could not keep it. Add it again.',
   finding: 'Looking for your recording',
   cannotRecord: 'Your browser could not record the screen. Choose a file instead.',
