@@ -63,8 +63,10 @@ test.describe('on a phone', () => {
 
     // A prompt that is cancelled, or a face that is not recognised, leaves nothing and can be tried again.
     await device.answers(false);
+    const creations = () => gate.calls.filter((each) => each.method === 'create');
     await ines.button('Continue').click();
     await expect(ines.heading('Waiting for your device…')).toBeVisible();
+    await expect.poll(creations).toHaveLength(1);
     await ines.button('Cancel').click();
     await expect(ines.heading('You’re verified. Now create your passkey.')).toBeVisible();
     await device.answers(true);
@@ -81,9 +83,8 @@ test.describe('on a phone', () => {
     await ines.demo.inbox.next('email', (mail) => /passkey/i.test(mail.subject) && mail.code === null);
 
     // Nothing of the body is asked for, and nothing of it leaves.
-    const creations = gate.calls.filter((each) => each.method === 'create');
-    expect(creations, 'cancelled, not recognised, created').toHaveLength(3);
-    const asked = creations[0]?.options;
+    expect(creations(), 'cancelled, not recognised, created').toHaveLength(3);
+    const asked = creations()[0]?.options;
     expect(asked?.attestation ?? 'none').toBe('none');
     expect(asked?.authenticatorSelection).toMatchObject({ residentKey: 'required', userVerification: 'required' });
     const sent = gate.requests.filter(
@@ -184,11 +185,10 @@ test.describe('F10: there is no limit on the number of passkeys', () => {
   test.use({ besides: 9_999 });
 
   test('with 10,000 the list, signing in, creating and withdrawing work and stay fast', async ({ ines, another }) => {
-    // What is slow because of so many passkeys is slow every time; a busy machine is so once.
-    const fastest: Record<string, number> = {};
+    const slowest: Record<string, number> = {};
     ines.page.on('requestfinished', (request) => {
       const path = new URL(request.url()).pathname.replace(/(wd|ver|pk)_[^/]+/, '…');
-      if (path.startsWith('/v1/')) fastest[path] = Math.min(fastest[path] ?? Infinity, request.timing().responseEnd);
+      if (path.startsWith('/v1/')) slowest[path] = Math.max(slowest[path] ?? 0, request.timing().responseEnd);
     });
     await ines.signInWithPasskey();
     expect((await passkeysOf(ines)).total).toBe(10_000);
@@ -215,7 +215,7 @@ test.describe('F10: there is no limit on the number of passkeys', () => {
     await tablet.signInWithPasskey();
 
     // The work is measured by the benchmark; this is what somebody at the page would notice.
-    for (const [path, milliseconds] of Object.entries(fastest)) {
+    for (const [path, milliseconds] of Object.entries(slowest)) {
       expect(milliseconds, `${path} answers`).toBeLessThan(1500);
     }
   });

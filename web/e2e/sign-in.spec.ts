@@ -1,7 +1,7 @@
 import { chromium } from '@playwright/test';
 import { Customer } from './harness/customer';
 import { inTemporaryFolder } from './harness/demo';
-import { expect, ines, storedPasskey, test } from './harness/test';
+import { expect, heldBack, ines, storedPasskey, test } from './harness/test';
 
 test.describe('F1: signing in takes a face or fingerprint, no password and no code', () => {
   test('by the button, without a user name, with the person verified', async ({ ines }) => {
@@ -81,6 +81,19 @@ test('F8: closing and opening the browser asks for nothing', async ({ demo, laun
     await after.context.close();
     expect([...before.gate.faults, ...after.gate.faults]).toEqual([]);
   });
+});
+
+test('a tap on signing in opens no window of the device once its page was left', async ({ ines }) => {
+  await ines.open('/sign-in');
+  await heldBack(ines.page, '**/v1/login/passkey/options');
+  await ines.button('Sign in with a passkey').click();
+  await expect(ines.button('Cancel')).toBeVisible();
+  const given = ines.page.waitForEvent('requestfailed');
+  await ines.link('Trouble signing in?').click();
+  await given;
+  await ines.page.unroute('**/v1/login/passkey/options');
+  await ines.signInWithPasskey();
+  expect(ines.gate.calls).toHaveLength(1);
 });
 
 test.describe('F12: a stolen password alone is worth nothing', () => {

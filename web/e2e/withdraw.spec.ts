@@ -128,6 +128,30 @@ test('a tap that was cancelled, or whose page was left, opens no window of the d
   expect(ines.gate.calls).toHaveLength(before + 1);
 });
 
+test('what changed after the tap is reviewed before the device is asked', async ({ ines }) => {
+  await ines.signInWithPasskey();
+  const before = ines.gate.calls.length;
+  let release = (): void => undefined;
+  const released = new Promise<void>((resolve) => (release = resolve));
+  // No withdrawal of the service ever changes: this one's answer does.
+  await ines.page.route('**/v1/verifications', async (route) => {
+    const answer = await route.fetch();
+    const begun = (await answer.json()) as { withdrawal: object };
+    await released;
+    const withdrawal = { ...begun.withdrawal, amount: '2500', details_digest: 'ab'.repeat(32) };
+    await route.fulfill({ response: answer, json: { ...begun, withdrawal } });
+  });
+  const id = await ines.requestWithdrawal({ amount: '250' });
+  await ines.button('Confirm with passkey').click();
+  release();
+  await expect(ines.heading('Details changed')).toBeVisible();
+  await expect(ines.page.getByText(/2,?500/).first()).toBeVisible();
+  await ines.button('Review the new details').click();
+  await expect(ines.button('Confirm with passkey')).toBeEnabled();
+  expect(ines.gate.calls).toHaveLength(before);
+  expect(await stateOf(ines, id)).toBe('requested');
+});
+
 test('a double click on Confirm gives one approval, and takes the amount once', async ({ ines }) => {
   await ines.signInWithPasskey();
   const before = await available(ines, 'USDT');

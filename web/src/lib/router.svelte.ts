@@ -70,7 +70,18 @@ export const here = {
   },
 };
 
+// Nothing on a page follows it.
+// eslint-disable-next-line svelte/prefer-svelte-reactivity
+const leaving = new Set<() => void>();
+
+/** Calls back when another page is gone to, unless what it returns was called before. */
+export function whenLeft(then: () => void): () => void {
+  leaving.add(then);
+  return () => void leaving.delete(then);
+}
+
 function follow(): void {
+  if (location.pathname !== path) for (const each of leaving) each();
   path = location.pathname;
   search = location.search;
   moves++;

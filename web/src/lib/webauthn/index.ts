@@ -1,5 +1,6 @@
 import { api, isApiError } from '$lib/api/client';
 import type { Session, Verification, VerificationResult } from '$lib/api/types';
+import { whenLeft } from '$lib/router.svelte';
 import type { AttemptEvent, AttemptOperation } from './attempt';
 import { classify, isInAppBrowser, type PasskeyErrorCode } from './classify';
 import { creationOptions, credentialJSON, requestOptions } from './json';
@@ -29,6 +30,19 @@ export function supported(): boolean {
 // One ceremony at a time: browsers refuse a second, and which one answered would be unclear.
 let running: AbortController | undefined;
 
+/** Begins the one that may run. Leaving the page stops it as Cancel does. */
+function begin(): { signal: AbortSignal; end: () => void } {
+  running?.abort();
+  const controller = new AbortController();
+  running = controller;
+  const forget = whenLeft(() => controller.abort());
+  const end = () => {
+    forget();
+    if (running === controller) running = undefined;
+  };
+  return { signal: controller.signal, end };
+}
+
 /** A ceremony of a customer: each of its steps belongs to a try, which support and the numbers know of. */
 function ceremony<T>(
   operation: 'create' | 'get' | 'confirm',
@@ -40,24 +54,19 @@ function ceremony<T>(
 }
 
 /**
- * Fetches what the device is to be asked. A Cancel counts from the tap on: one that comes meanwhile ends this as a silent
- * error, and no window opens after it.
+ * Waits for what the device is to be asked. A Cancel counts from the tap on: one that comes meanwhile ends this at once, as a
+ * silent error, and no window opens after it.
  */
-export async function beforeAsking<T>(fetch: (signal: AbortSignal) => Promise<T>): Promise<T> {
-  running?.abort();
-  const controller = new AbortController();
-  running = controller;
-  let cause: unknown;
+export async function beforeAsking<T>(get: (signal: AbortSignal) => Promise<T>): Promise<T> {
+  const { signal, end } = begin();
+  const cancelled = new Promise<never>((_, reject) => {
+    signal.addEventListener('abort', () => reject(new PasskeyError('aborted', true, 0, signal.reason)));
+  });
   try {
-    const fetched = await fetch(controller.signal);
-    if (!controller.signal.aborted) return fetched;
-  } catch (error) {
-    if (!controller.signal.aborted) throw error;
-    cause = error;
+    return await Promise.race([get(signal), cancelled]);
   } finally {
-    if (running === controller) running = undefined;
+    end();
   }
-  throw new PasskeyError('aborted', true, 0, cause);
 }
 
 /** Asks the browser, names what it answers if it gives nothing, and tells `note` of each step. */
@@ -67,14 +76,12 @@ export async function askDevice<T>(
   ask: (signal: AbortSignal) => Promise<T | null>,
   note: (event: AttemptEvent) => void = () => undefined,
 ): Promise<T> {
-  running?.abort();
-  const controller = new AbortController();
-  running = controller;
+  const { signal, end } = begin();
   note({ step: 'prompted' });
   const started = performance.now();
   const visible = document.visibilityState === 'visible';
   try {
-    const answer = await ask(controller.signal);
+    const answer = await ask(signal);
     if (answer === null) throw new DOMException('no credential', 'NotAllowedError');
     return answer;
   } catch (error) {
@@ -92,7 +99,7 @@ export async function askDevice<T>(
     note({ step: 'failed', error: errorName(error), code, elapsed_ms: Math.round(elapsedMs), timeoutMs, visible });
     throw new PasskeyError(code, silent, elapsedMs, error);
   } finally {
-    if (running === controller) running = undefined;
+    end();
   }
 }
 
@@ -129,9 +136,13 @@ async function platformAuthenticator(): Promise<boolean | undefined> {
   }
 }
 
-/** Stops the ceremony that is waiting or about to, if any; it ends as a silent error. */
-export function abortCeremony(): void {
+/**
+ * Stops the ceremony that is waiting or about to; it ends as a silent error. False: there is none, as where the device has
+ * answered and that is on its way.
+ */
+export function abortCeremony(): boolean {
   running?.abort();
+  return running !== undefined;
 }
 
 interface LoginOptions {

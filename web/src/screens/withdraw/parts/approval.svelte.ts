@@ -15,7 +15,7 @@ import { withdraw } from '$locales/withdraw';
 import { clearDraft } from './draft.svelte';
 
 /** Refusals after which the withdrawal is not what it was: the server's record is read again and speaks for itself. */
-const decided = ['withdrawal_expired', 'withdrawal_not_requested', 'verification_used', 'not_found'];
+const decided = ['withdrawal_expired', 'withdrawal_not_requested', 'verification_used', 'details_changed', 'not_found'];
 /** Refusals that end a verification; the next try begins another. */
 const over = ['verification_expired', 'verification_void', 'challenges_exhausted', 'conflict'];
 /** Refusals about the account, which the page shows from the account itself. */
@@ -111,11 +111,12 @@ export class Approval {
     let sent = false;
     try {
       const ready = await beforeAsking(() => this.#ready());
-      if (!ready) {
+      // What changed meanwhile is reviewed first: the device would be asked for what nobody has seen.
+      if (!ready || this.changed || this.withdrawal?.state !== 'requested') {
         this.stage = 'review';
         return;
       }
-      if (hint) ready.challenge.public_key.hints = [hint];
+      ready.challenge.public_key.hints = hint ? [hint] : [];
       sent = true;
       this.done(await proveWithPasskey(ready.verification.id, ready.challenge));
     } catch (error) {
@@ -126,19 +127,21 @@ export class Approval {
 
   /** What a tap needs, where it is not there yet; nothing where no verification could be begun. */
   async #ready(): Promise<{ verification: Verification; challenge: Challenge } | undefined> {
-    if (!this.verification) await this.prepare();
+    await this.prepare();
     const verification = this.verification;
     if (!verification) return undefined;
     if (!this.#challenge || Date.parse(this.#challenge.expires_at) - Date.now() < 20_000) {
       this.#challenge = await fetchChallenge(verification.id);
+      // It is made of the record as it is now.
+      await this.#reload();
     }
     return { verification, challenge: this.#challenge };
   }
 
-  /** Stops waiting for the device. */
+  /** Stops waiting for the device; once that has answered there is nothing to stop. */
   stop = (): void => {
+    if (!abortCeremony()) return;
     this.#turn++;
-    abortCeremony();
     this.stage = 'review';
   };
 
@@ -215,6 +218,7 @@ export class Approval {
   /** The changed record is reviewed from the start. */
   reviewChanged = (): void => {
     if (!this.changed) return;
+    this.stop();
     this.withdrawal = this.changed;
     this.changed = undefined;
     this.stage = 'review';
