@@ -146,10 +146,18 @@ test('what changed after the tap is reviewed before the device is asked', async 
   release();
   await expect(ines.heading('Details changed')).toBeVisible();
   await expect(ines.page.getByText(/2,?500/).first()).toBeVisible();
+  const renewed = ines.page.waitForResponse('**/v1/verifications');
   await ines.button('Review the new details').click();
-  await expect(ines.button('Confirm with passkey')).toBeEnabled();
+  await renewed;
+  await expect(ines.button('Confirm with passkey')).toBeVisible();
   expect(ines.gate.calls).toHaveLength(before);
   expect(await stateOf(ines, id)).toBe('requested');
+
+  // Who does not want it then is done with it.
+  await ines.page.reload();
+  await expect(ines.heading('Details changed')).toBeVisible();
+  await ines.button('Cancel withdrawal').click();
+  await expect(ines.heading(/cancelled/)).toBeVisible();
 });
 
 test('a double click on Confirm gives one approval, and takes the amount once', async ({ ines }) => {

@@ -161,7 +161,7 @@ export class Flow {
     this.problem = undefined;
     try {
       const done = await api.post<Verification>(`/v1/verifications/${v.id}/finish`, body);
-      await signalAccepted(done.result);
+      signalAccepted(done.result);
       this.#take(done);
     } catch (error) {
       this.#refused(error);

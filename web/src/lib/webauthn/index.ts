@@ -286,7 +286,7 @@ export async function createPasskey(
       isApiError(error) && error.status < 500 && !isApiError(error, 'challenge_used', 'verification_used');
     if (!refused) throw error;
     const rpId = options.rp.id ?? location.hostname;
-    await signal('signalUnknownCredential', { rpId, credentialId: credential.id });
+    signal('signalUnknownCredential', { rpId, credentialId: credential.id });
     throw error;
   }
 }
@@ -300,15 +300,15 @@ async function sendCredential(verificationId: string, credential: Credential, na
     credential: credentialJSON(credential as PublicKeyCredential),
     name,
   });
-  await signalAccepted(verification.result);
+  signalAccepted(verification.result);
   return verification;
 }
 
 /** Tells the password manager which passkeys are left. Only the server knows that its list is complete. */
-export async function signalAccepted(result: VerificationResult | null): Promise<void> {
+export function signalAccepted(result: VerificationResult | null): void {
   const accepted = result?.accepted_credentials;
   if (!accepted) return;
-  await signal('signalAllAcceptedCredentials', {
+  signal('signalAllAcceptedCredentials', {
     rpId: accepted.rp_id,
     userId: accepted.user_id,
     allAcceptedCredentialIds: accepted.credential_ids,
@@ -322,10 +322,8 @@ export function canSignal(): boolean {
 
 type Signals = Record<string, ((options: Record<string, unknown>) => Promise<void>) | undefined>;
 
-async function signal(method: string, options: Record<string, unknown>): Promise<void> {
-  try {
-    await (PublicKeyCredential as unknown as Signals)[method]?.(options);
-  } catch {
-    // Hints only: a manager that does not listen costs a stale entry in its list, nothing more.
-  }
+// Hints only, for which nobody waits: a manager that does not listen costs a stale entry in its list, nothing more.
+function signal(method: string, options: Record<string, unknown>): void {
+  const tell = async () => (PublicKeyCredential as unknown as Signals)[method]?.(options);
+  tell().catch(() => undefined);
 }

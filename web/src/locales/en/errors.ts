@@ -71,6 +71,7 @@ export default {
     address_book_full: { title: 'Your address book is full', line: 'Delete an address first. Nothing was saved.' },
     memo_invalid: { title: 'This memo can’t be used', line: 'Check it with the recipient.' },
     amount_invalid: { title: 'Not an amount', line: 'Use digits, such as 250.5.' },
+    details_changed: { title: 'Details changed', line: 'Review the withdrawal again before confirming.' },
     withdrawal_expired: { title: 'This request expired', line: 'Nothing was sent.' },
     withdrawal_not_requested: { title: 'Already decided', line: 'This withdrawal can’t be changed any more.' },
     upload_offset: { title: 'The upload goes on', line: 'Part of it was here already.' },

@@ -50,6 +50,8 @@ export class Approval {
 
   #beginning: Promise<void> | undefined;
   #challenge: Challenge | undefined;
+  /** How often a verification was given up for another: what was under way for it is not taken any more. */
+  #renewals = 0;
   #timer: ReturnType<typeof setTimeout> | undefined;
   #gone = false;
   /** Which try the page waits for: one that was stopped may end after the next has begun. */
@@ -78,22 +80,32 @@ export class Approval {
 
   /** Begins the verification, and fetches its challenge, so that the tap finds both there. Safe to call again. */
   prepare = (): Promise<void> => {
-    this.#beginning ??= this.#begin().finally(() => (this.#beginning = undefined));
+    if (!this.#beginning) {
+      const beginning = this.#begin().finally(() => {
+        if (this.#beginning === beginning) this.#beginning = undefined;
+      });
+      this.#beginning = beginning;
+    }
     return this.#beginning;
   };
 
   async #begin(): Promise<void> {
     if (this.verification || this.#gone) return;
+    const renewals = this.#renewals;
     try {
       const verification = await api.post<Verification>('/v1/verifications', {
         purpose: 'withdrawal.approve',
         object: this.id,
       });
+      if (renewals !== this.#renewals) return;
       this.trouble = undefined;
       this.verification = verification;
       if (verification.withdrawal) this.#take(verification.withdrawal);
-      if (this.passkeyOpen) this.#challenge = await fetchChallenge(verification.id).catch(() => undefined);
+      if (!this.passkeyOpen) return;
+      const challenge = await fetchChallenge(verification.id).catch(() => undefined);
+      if (renewals === this.#renewals) this.#challenge = challenge;
     } catch (error) {
+      if (renewals !== this.#renewals) return;
       if (isApiError(error, ...decided)) await this.#reload();
       else if (isApiError(error, ...blocking)) await refreshAccount();
       this.trouble = error;
@@ -253,6 +265,7 @@ export class Approval {
       this.changed = next;
     } else {
       this.withdrawal = next;
+      this.changed = undefined;
     }
   }
 
@@ -265,6 +278,8 @@ export class Approval {
   }
 
   #renew(): void {
+    this.#renewals++;
+    this.#beginning = undefined;
     this.verification = undefined;
     this.#challenge = undefined;
     void this.prepare();
@@ -292,6 +307,8 @@ export class Approval {
       await this.check();
     } else if (isApiError(error, ...decided)) {
       await this.#reload();
+      // Else the record tells of it itself.
+      if (this.withdrawal?.state === 'requested' && !this.changed) this.#refuse(error);
     } else if (isApiError(error, ...blocking)) {
       await refreshAccount();
       this.#refuse(error);
